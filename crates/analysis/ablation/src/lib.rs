@@ -1,0 +1,18 @@
+//! What does a computation lose when units fall silent?
+//!
+//! Works on any [`rheobase_core::Lesion`] whose output layer scores classes.
+//!
+//! | module | what | source |
+//! |---|---|---|
+//! | [`effect`] | accuracy, loss and per-class accuracy of an output | |
+//! | [`single`] | every unit of a layer in turn | Meyes et al. 2019 |
+//! | [`cumulative`] | units removed one after another, by a score or at random, with random controls | Morcos et al. 2018 |
+//! | [`selectivity`] | class selectivity index of each unit | Morcos et al. 2018 |
+
+pub mod cumulative;
+pub mod effect;
+mod error;
+pub mod selectivity;
+pub mod single;
+
+pub use error::{Error, Result};

@@ -1,0 +1,80 @@
+//! Linear centred kernel alignment (CKA).
+//!
+//! With column-centred X (n, p) and Y (n, q), the biased form is ||Yt X||^2 / (||Xt X|| ||Yt Y||) in Frobenius norms
+//! (Kornblith, Norouzi, Lee & Hinton 2019). The unbiased form replaces each HSIC by the estimator of Song et al. (2012, eq. 5):
+//! HSIC1(K, L) = [tr(K L) + (1'K1)(1'L1)/((n-1)(n-2)) - 2/(n-2) 1'K L 1] / (n (n-3)), K and L with zero diagonals.
+//! It can be negative. Both are computed from features in O(n p q), never forming an n x n matrix.
+
+use ndarray::{Array1, Array2, ArrayView2, Axis};
+use rheobase_core::require_finite;
+
+use crate::{Error, Result};
+
+/// Which HSIC estimator CKA is made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bias {
+    /// Kornblith 2019; grows with units / conditions, even for unrelated data.
+    Biased,
+    /// Song 2012; centred on zero for unrelated data, needs 4 conditions.
+    Unbiased,
+}
+
+/// Linear CKA of responses `x` (conditions, p units) and `y` (conditions, q units).
+///
+/// # Errors
+/// If the conditions differ or are too few, a value is not finite, or a side does not vary.
+pub fn linear_cka(x: ArrayView2<'_, f64>, y: ArrayView2<'_, f64>, bias: Bias) -> Result<f64> {
+    if x.nrows() != y.nrows() {
+        return Err(Error::ConditionMismatch { left: x.nrows(), right: y.nrows() });
+    }
+    let needed = if bias == Bias::Biased { 2 } else { 4 };
+    if x.nrows() < needed {
+        return Err(Error::TooFewConditions { what: "CKA", needed, found: x.nrows() });
+    }
+    require_finite("left responses", x.iter())?;
+    require_finite("right responses", y.iter())?;
+    let (x, y) = (centred(x), centred(y));
+    for (side, m) in [("left", &x), ("right", &y)] {
+        if m.iter().all(|&v| v == 0.0) {
+            return Err(Error::Constant { side, what: "CKA" });
+        }
+    }
+    let hsic = match bias {
+        Bias::Biased => |a: &Array2<f64>, b: &Array2<f64>| squared_norm(&a.t().dot(b)),
+        Bias::Unbiased => hsic_unbiased,
+    };
+    let (xx, yy) = (hsic(&x, &x), hsic(&y, &y));
+    if xx <= 0.0 || yy <= 0.0 {
+        let side = if xx <= 0.0 { "left" } else { "right" };
+        return Err(Error::Constant { side, what: "unbiased CKA (its self-similarity is not positive)" });
+    }
+    Ok(hsic(&x, &y) / (xx * yy).sqrt())
+}
+
+/// The unbiased estimate of HSIC (Song 2012) of linear kernels, from features (conditions, units).
+pub fn hsic_unbiased(x: &Array2<f64>, y: &Array2<f64>) -> f64 {
+    let n = x.nrows() as f64;
+    let self_products = |m: &Array2<f64>| -> Array1<f64> { m.map_axis(Axis(1), |row| row.dot(&row)) };
+    let (dx, dy) = (self_products(x), self_products(y));
+    // Row sums of the zero-diagonal kernels.
+    let (kx, ky) = (x.dot(&x.sum_axis(Axis(0))) - &dx, y.dot(&y.sum_axis(Axis(0))) - &dy);
+    let trace = squared_norm(&x.t().dot(y)) - dx.dot(&dy);
+    (trace + kx.sum() * ky.sum() / ((n - 1.0) * (n - 2.0)) - 2.0 / (n - 2.0) * kx.dot(&ky)) / (n * (n - 3.0))
+}
+
+fn centred(m: ArrayView2<'_, f64>) -> Array2<f64> {
+    // An empty mean only arises without conditions, which is refused before.
+    let mean = m.mean_axis(Axis(0)).unwrap_or_else(|| Array1::zeros(m.ncols()));
+    let mut centred = &m - &mean;
+    // A column that never varies must centre to exactly zero, whatever the rounding of its mean.
+    for (j, column) in m.columns().into_iter().enumerate() {
+        if column.iter().all(|&v| v == column[0]) {
+            centred.column_mut(j).fill(0.0);
+        }
+    }
+    centred
+}
+
+fn squared_norm(m: &Array2<f64>) -> f64 {
+    m.iter().map(|v| v * v).sum()
+}

@@ -1,0 +1,130 @@
+//! A number with its card: which variant, with which constants, from how many samples, how sure.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// What an estimator does with NaN.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NanPolicy {
+    /// NaN in the input is an error.
+    Refuse,
+    /// Samples with NaN are dropped, and the number dropped is one of the card's constants.
+    DropAndCount,
+}
+
+/// A confidence or credible interval.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Interval {
+    /// Lower end.
+    pub low: f64,
+    /// Upper end.
+    pub high: f64,
+    /// Nominal coverage, for example 0.95.
+    pub level: f64,
+    /// How it was obtained.
+    pub method: String,
+}
+
+/// A null distribution, summarised.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct NullDistribution {
+    /// How null samples were drawn.
+    pub method: String,
+    /// Number of draws.
+    pub draws: usize,
+    /// Mean under the null.
+    pub mean: f64,
+    /// Standard deviation under the null.
+    pub sd: f64,
+    /// p = (1 + number at least as extreme) / (1 + draws).
+    pub p: f64,
+}
+
+/// How an estimate came about.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Card {
+    /// Name of the quantity.
+    pub name: String,
+    /// Exact variant of the estimator.
+    pub variant: String,
+    /// Constants the variant depends on, by name.
+    pub constants: BTreeMap<String, f64>,
+    /// Number of samples, and of what.
+    pub n: usize,
+    /// What one sample is.
+    pub n_of: String,
+    /// What is done with NaN.
+    pub nan_policy: NanPolicy,
+    /// Random stream used, if any.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub seed: Option<u64>,
+    /// Unit of the value; empty for a pure number.
+    #[serde(skip_serializing_if = "String::is_empty", default)]
+    pub unit: String,
+}
+
+/// A number with its card, and where it exists an interval and a null distribution.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Estimate {
+    /// The value.
+    pub value: f64,
+    /// How it came about.
+    pub card: Card,
+    /// Uncertainty, if estimated.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub interval: Option<Interval>,
+    /// Null distribution, if drawn.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub null: Option<NullDistribution>,
+}
+
+impl Estimate {
+    /// A value of `name`, estimated by `variant` from `n` samples of `n_of`; NaN is refused.
+    pub fn new(value: f64, name: &str, variant: &str, n: usize, n_of: &str) -> Self {
+        Self {
+            value,
+            card: Card {
+                name: name.to_owned(),
+                variant: variant.to_owned(),
+                constants: BTreeMap::new(),
+                n,
+                n_of: n_of.to_owned(),
+                nan_policy: NanPolicy::Refuse,
+                seed: None,
+                unit: String::new(),
+            },
+            interval: None,
+            null: None,
+        }
+    }
+
+    /// Records a constant of the variant.
+    #[must_use]
+    pub fn with_constant(mut self, name: &str, value: f64) -> Self {
+        self.card.constants.insert(name.to_owned(), value);
+        self
+    }
+
+    /// Records the unit of the value.
+    #[must_use]
+    pub fn with_unit(mut self, unit: &str) -> Self {
+        unit.clone_into(&mut self.card.unit);
+        self
+    }
+
+    /// Records an interval.
+    #[must_use]
+    pub fn with_interval(mut self, interval: Interval) -> Self {
+        self.interval = Some(interval);
+        self
+    }
+
+    /// Records a null distribution.
+    #[must_use]
+    pub fn with_null(mut self, null: NullDistribution) -> Self {
+        self.null = Some(null);
+        self
+    }
+}
