@@ -1,5 +1,7 @@
 //! Anything you can show stimuli to and record from: a network, a surrogate, a simulated cell, a recording.
 
+use std::ops::Range;
+
 use crate::{Activity, Error, Result, Stimulus};
 
 /// One recordable population of a probe.
@@ -24,6 +26,21 @@ pub trait Probe: Send + Sync {
     /// # Errors
     /// If the layer does not exist or the frames do not fit the probe.
     fn record(&self, stimulus: &Stimulus, layer: &str) -> Result<Activity>;
+
+    /// The part of a frame that can reach a unit, as ranges of rows and columns; `None` where it is the whole frame or not known.
+    fn input_window(&self, layer: &str, unit: usize) -> Option<[Range<usize>; 2]> {
+        let _ = (layer, unit);
+        None
+    }
+
+    /// Units that stand for a layer when one place of it is enough: for a map of repeated filters one unit of each filter, near
+    /// the middle of the frame; otherwise all units.
+    ///
+    /// # Errors
+    /// If the layer does not exist.
+    fn representative_units(&self, layer: &str) -> Result<Vec<usize>> {
+        Ok((0..require_layer(self, layer)?.units).collect())
+    }
 }
 
 /// Finds a layer by name.

@@ -1,1 +1,32 @@
+//! Adapters between the library crates and the pipeline: one file for each kind of node, one line each in [`STAGES`].
 
+mod analysis;
+mod artifact;
+mod compare;
+mod data;
+mod kind;
+pub mod model;
+
+use rheobase_pipeline::{Registry, Stage};
+
+use kind::Adapter;
+
+/// Every kind of node. A new kind is one file and one line here; schema, help, listing and completion follow from it.
+static STAGES: &[&dyn Stage] = &[
+    &Adapter::<data::Digits>::NEW,
+    &Adapter::<data::LabelledImages>::NEW,
+    &Adapter::<data::NaturalImagePatches>::NEW,
+    &Adapter::<data::File>::NEW,
+    &Adapter::<model::Network>::NEW,
+    &Adapter::<analysis::Sta>::NEW,
+    &Adapter::<analysis::GaborFits>::NEW,
+    &Adapter::<analysis::OrientationTuning>::NEW,
+    &Adapter::<analysis::ActivityStatistics>::NEW,
+    &Adapter::<analysis::Ablation>::NEW,
+    &Adapter::<compare::Cka>::NEW,
+    &Adapter::<compare::Rsa>::NEW,
+    &Adapter::<compare::PublishedTarget>::NEW,
+];
+
+/// The registry of this program.
+pub const REGISTRY: Registry = Registry::new(STAGES);

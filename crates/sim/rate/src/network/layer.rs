@@ -1,0 +1,167 @@
+//! One layer: dense or convolutional, with its activation.
+
+use burn::tensor::Tensor;
+use burn::tensor::activation::{relu, sigmoid, tanh};
+use burn::tensor::module::{conv2d, max_pool2d};
+use burn::tensor::ops::{ConvOptions, MaxPoolOptions};
+use rand_distr::{Distribution, StandardNormal};
+use rheobase_core::Seed;
+use serde::{Deserialize, Serialize};
+
+/// The transfer function of a unit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Activation {
+    /// max(0, x).
+    Relu,
+    /// Hyperbolic tangent.
+    Tanh,
+    /// Logistic function.
+    Sigmoid,
+    /// x itself.
+    Linear,
+}
+
+impl Activation {
+    fn apply(self, x: Tensor<2>) -> Tensor<2> {
+        match self {
+            Self::Relu => relu(x),
+            Self::Tanh => tanh(x),
+            Self::Sigmoid => sigmoid(x),
+            Self::Linear => x,
+        }
+    }
+}
+
+/// A layer with weights and biases.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Layer {
+    /// Every unit sees every input; weights (inputs, outputs).
+    Dense {
+        /// Number of inputs.
+        inputs: usize,
+        /// Number of units.
+        outputs: usize,
+        /// Transfer function.
+        activation: Activation,
+    },
+    /// Square kernels without padding; weights (filters, channels, kernel, kernel).
+    Conv {
+        /// Channels, rows and columns of the input.
+        input: [usize; 3],
+        /// Number of filters.
+        filters: usize,
+        /// Side of the kernel in px.
+        kernel: usize,
+        /// Step between neighbouring positions in px.
+        stride: usize,
+        /// Side of the max-pooling window after the activation; 1 for none.
+        pool: usize,
+        /// Transfer function.
+        activation: Activation,
+    },
+}
+
+impl Layer {
+    /// Channels, rows and columns of the activity.
+    pub fn output_shape(&self) -> [usize; 3] {
+        match self {
+            Self::Dense { outputs, .. } => [1, 1, *outputs],
+            Self::Conv { input, filters, kernel, stride, pool, .. } => {
+                let along = |n: usize| ((n - kernel) / stride + 1) / pool;
+                [*filters, along(input[1]), along(input[2])]
+            }
+        }
+    }
+
+    /// Number of units (filters x positions for a convolution).
+    pub fn units(&self) -> usize {
+        self.output_shape().iter().product()
+    }
+
+    /// Shape of the weights.
+    pub fn weight_shape(&self) -> Vec<usize> {
+        match self {
+            Self::Dense { inputs, outputs, .. } => vec![*inputs, *outputs],
+            Self::Conv { input, filters, kernel, .. } => vec![*filters, input[0], *kernel, *kernel],
+        }
+    }
+
+    /// Number of biases.
+    pub fn bias_length(&self) -> usize {
+        match self {
+            Self::Dense { outputs, .. } => *outputs,
+            Self::Conv { filters, .. } => *filters,
+        }
+    }
+
+    pub(crate) fn initial_weights(&self, seed: &Seed) -> Vec<f32> {
+        let (fan_in, activation) = match self {
+            Self::Dense { inputs, activation, .. } => (*inputs, activation),
+            Self::Conv { input, kernel, activation, .. } => (input[0] * kernel * kernel, activation),
+        };
+        let gain = if *activation == Activation::Relu { 2.0 } else { 1.0 };
+        let sd = (gain / fan_in as f64).sqrt();
+        let mut stream = seed.stream();
+        let count = self.weight_shape().iter().product();
+        (0..count).map(|_| (sd * Distribution::<f64>::sample(&StandardNormal, &mut stream)) as f32).collect()
+    }
+
+    /// Activity (batch, units). With `feedback`, the forward value is unchanged but the error reaches the input through the
+    /// feedback weights instead of the transposed forward weights: the input is detached from the forward product, and the
+    /// difference of a product and its own detached copy, which is exactly zero, carries the gradient (Lillicrap et al. 2016).
+    pub(crate) fn forward(
+        &self,
+        input: Tensor<2>,
+        weight: &Tensor<1>,
+        bias: &Tensor<1>,
+        feedback: Option<&Tensor<1>>,
+        batch: usize,
+    ) -> Tensor<2> {
+        let drive = match feedback {
+            None => self.drive(input, weight.clone(), Some(bias.clone()), batch),
+            Some(random) => {
+                let carrier = self.drive(input.clone(), random.clone(), None, batch);
+                let silent = carrier.clone() - carrier.detach();
+                self.drive(input.detach(), weight.clone(), Some(bias.clone()), batch) + silent
+            }
+        };
+        self.rectify_and_pool(drive, batch)
+    }
+
+    fn drive(&self, input: Tensor<2>, weight: Tensor<1>, bias: Option<Tensor<1>>, batch: usize) -> Tensor<2> {
+        match self {
+            Self::Dense { inputs, outputs, .. } => {
+                let product = input.matmul(weight.reshape([*inputs, *outputs]));
+                match bias {
+                    Some(bias) => product + bias.reshape([1, *outputs]),
+                    None => product,
+                }
+            }
+            Self::Conv { input: [channels, rows, columns], filters, kernel, stride, .. } => {
+                let image = input.reshape([batch, *channels, *rows, *columns]);
+                let weight = weight.reshape([*filters, *channels, *kernel, *kernel]);
+                let options = ConvOptions::new([*stride, *stride], [0, 0], [1, 1], 1);
+                let maps = conv2d(image, weight, bias, options);
+                let [_, filters, rows, columns] = maps.dims();
+                maps.reshape([batch, filters * rows * columns])
+            }
+        }
+    }
+
+    fn rectify_and_pool(&self, drive: Tensor<2>, batch: usize) -> Tensor<2> {
+        match self {
+            Self::Dense { activation, .. } => activation.apply(drive),
+            Self::Conv { input, filters, kernel, stride, pool, activation } => {
+                let active = activation.apply(drive);
+                if *pool == 1 {
+                    return active;
+                }
+                let along = |n: usize| (n - kernel) / stride + 1;
+                let maps = active.reshape([batch, *filters, along(input[1]), along(input[2])]);
+                let options = MaxPoolOptions::new([*pool, *pool]).with_stride([*pool, *pool]);
+                let pooled = max_pool2d(maps, options);
+                pooled.reshape([batch, self.units()])
+            }
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! The artifacts that nodes hand to each other: how each is written into and read from a result.
+
+use ndarray::{Array2, ArrayD, Ix2, IxDyn};
+use rheobase_core::Stimulus;
+use rheobase_data::npy::Array;
+use rheobase_pipeline::{Artifact, InputHandle, Outcome, StageError};
+use rheobase_rate::training::Samples;
+use rheobase_rate::{Model, NamedArray};
+use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use serde::{Deserialize, Serialize};
+
+use crate::kind::failed;
+
+/// Images, perhaps with classes.
+#[derive(Debug)]
+pub struct Dataset;
+
+impl Artifact for Dataset {
+    const ACCEPTS: &'static [&'static str] = &["a data set"];
+}
+
+/// Something that can be shown stimuli and recorded from.
+#[derive(Debug)]
+pub struct Probed;
+
+impl Artifact for Probed {
+    const ACCEPTS: &'static [&'static str] = &["a model"];
+}
+
+/// Receptive fields.
+#[derive(Debug)]
+pub struct ReceptiveFields;
+
+impl Artifact for ReceptiveFields {
+    const ACCEPTS: &'static [&'static str] = &["receptive fields"];
+}
+
+/// Gabor fits.
+#[derive(Debug)]
+pub struct Fits;
+
+impl Artifact for Fits {
+    const ACCEPTS: &'static [&'static str] = &["Gabor fits"];
+}
+
+/// Images with their shape, classes and division into training and test samples.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Images {
+    /// Pixels, (images, channels x rows x columns).
+    pub pixels: Array2<f32>,
+    /// Channels, rows, columns.
+    pub shape: [usize; 3],
+    /// Class of each image; empty for unlabelled images.
+    pub labels: Vec<usize>,
+    /// Names of the classes.
+    pub class_names: Vec<String>,
+    /// Whether each image is for testing only.
+    pub is_test: Vec<bool>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct ImagesHeader {
+    shape: [usize; 3],
+    class_names: Vec<String>,
+}
+
+impl Images {
+    /// Writes the images into an outcome.
+    pub fn store(&self, outcome: &mut Outcome) {
+        outcome.array("pixels", Array::F32(self.pixels.clone().into_dyn()));
+        let flags =
+            |values: Vec<i64>| Array::I64(ArrayD::from_shape_vec(IxDyn(&[values.len()]), values).expect("one axis"));
+        outcome.array("labels", flags(self.labels.iter().map(|&l| l as i64).collect()));
+        outcome.array("is_test", flags(self.is_test.iter().map(|&t| i64::from(t)).collect()));
+        let header = ImagesHeader { shape: self.shape, class_names: self.class_names.clone() };
+        outcome.files.insert("images.json".into(), serde_json::to_vec(&header).expect("plain data"));
+    }
+
+    /// Reads the images of a result.
+    pub fn load(input: &InputHandle) -> Result<Self, StageError> {
+        let mut arrays = input.arrays()?;
+        let header: ImagesHeader = serde_json::from_slice(&input.file("images.json")?).map_err(failed)?;
+        let mut take = |name: &str| {
+            arrays.remove(name).ok_or_else(|| StageError::Failed(format!("{} has no array `{name}`", input.address)))
+        };
+        let pixels = take("pixels")?.into_dimensionality::<Ix2>().map_err(failed)?.mapv(|v| v as f32);
+        Ok(Self {
+            pixels,
+            shape: header.shape,
+            labels: take("labels")?.iter().map(|&v| v as usize).collect(),
+            class_names: header.class_names,
+            is_test: take("is_test")?.iter().map(|&v| v != 0.0).collect(),
+        })
+    }
+
+    /// Indices of the training (false) or test (true) images.
+    pub fn part(&self, test: bool) -> Vec<usize> {
+        (0..self.is_test.len()).filter(|&i| self.is_test[i] == test).collect()
+    }
+
+    /// Indices of the test images, or of all where none is set apart.
+    pub fn held_out(&self) -> Vec<usize> {
+        let test = self.part(true);
+        if test.is_empty() { (0..self.is_test.len()).collect() } else { test }
+    }
+
+    /// Some images as training or test samples.
+    pub fn samples(&self, rows: &[usize]) -> Samples {
+        Samples {
+            inputs: self.pixels.select(ndarray::Axis(0), rows),
+            labels: if self.labels.is_empty() { vec![] } else { rows.iter().map(|&i| self.labels[i]).collect() },
+            classes: self.class_names.len(),
+        }
+    }
+
+    /// Some images as a stimulus.
+    pub fn stimulus(&self, rows: &[usize]) -> Result<Stimulus, StageError> {
+        let frames = self.pixels.select(ndarray::Axis(0), rows).mapv(f64::from);
+        let shape = if self.shape[0] == 1 { self.shape[1..].to_vec() } else { self.shape.to_vec() };
+        Ok(Stimulus::new(frames, shape, 1.0)?)
+    }
+}
+
+/// Writes a model into an outcome: its structure as JSON, its weights as safetensors.
+pub fn store_model(model: &Model, outcome: &mut Outcome) -> Result<(), StageError> {
+    outcome.files.insert("model.json".into(), serde_json::to_vec_pretty(model).map_err(failed)?);
+    outcome.files.insert("weights.safetensors".into(), to_safetensors(&model.arrays())?);
+    Ok(())
+}
+
+/// Reads the model of a result.
+pub fn load_model(input: &InputHandle) -> Result<Model, StageError> {
+    let model: Model = serde_json::from_slice(&input.file("model.json")?).map_err(failed)?;
+    model.with_arrays(&from_safetensors(&input.file("weights.safetensors")?)?).map_err(failed)
+}
+
+/// Named arrays as safetensors; the same arrays give the same bytes.
+pub fn to_safetensors(arrays: &[NamedArray]) -> Result<Vec<u8>, StageError> {
+    let bytes: Vec<Vec<u8>> = arrays.iter().map(|a| a.values.iter().flat_map(|v| v.to_le_bytes()).collect()).collect();
+    let mut views = Vec::new();
+    for (array, bytes) in arrays.iter().zip(&bytes) {
+        views.push((array.name.clone(), TensorView::new(Dtype::F32, array.shape.clone(), bytes).map_err(failed)?));
+    }
+    safetensors::serialize(views, None).map_err(failed)
+}
+
+/// Named arrays from safetensors.
+pub fn from_safetensors(bytes: &[u8]) -> Result<Vec<NamedArray>, StageError> {
+    let tensors = SafeTensors::deserialize(bytes).map_err(failed)?;
+    tensors
+        .tensors()
+        .into_iter()
+        .map(|(name, view)| {
+            if view.dtype() != Dtype::F32 {
+                return Err(StageError::Failed(format!("weights `{name}` are {:?}, f32 is needed", view.dtype())));
+            }
+            let values = view.data().chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
+            Ok(NamedArray { name, shape: view.shape().to_vec(), values })
+        })
+        .collect()
+}

@@ -1,0 +1,82 @@
+//! What measurements are compared with: other models, published figures.
+
+mod cka;
+mod published_target;
+mod rsa;
+
+pub use cka::Cka;
+pub use published_target::PublishedTarget;
+pub use rsa::Rsa;
+
+use ndarray::Array2;
+use rheobase_core::{Probe, Stimulus};
+use rheobase_pipeline::{Context, Input, StageError};
+
+use crate::artifact::{Probed, load_model};
+
+/// The activity of one layer of one model.
+struct Population {
+    /// Name of the model without its role.
+    model: String,
+    layer: String,
+    /// Responses, (conditions, units).
+    responses: Array2<f64>,
+}
+
+impl Population {
+    fn label(&self) -> String {
+        format!("{}.{}", self.model, self.layer)
+    }
+}
+
+/// Records every layer (or those named) of several models.
+fn populations(
+    models: &[Input<Probed>],
+    layers: &[String],
+    stimulus: &Stimulus,
+    context: &Context<'_>,
+) -> Result<Vec<Population>, StageError> {
+    let mut all = Vec::new();
+    for input in models {
+        let handle = context.input(input)?;
+        let model = load_model(handle)?;
+        let name = handle.address.split_once('.').map_or(handle.address.as_str(), |(_, name)| name).to_owned();
+        let known = model.layers();
+        let chosen: Vec<String> =
+            known.iter().map(|l| l.name.clone()).filter(|n| layers.is_empty() || layers.contains(n)).collect();
+        if chosen.is_empty() {
+            let known = known.iter().map(|l| l.name.as_str()).collect::<Vec<_>>().join(", ");
+            return Err(StageError::Failed(format!(
+                "{} has none of the layers {}; it has {known}",
+                handle.address,
+                layers.join(", ")
+            )));
+        }
+        for layer in chosen {
+            let responses = model.record(stimulus, &layer)?.samples().to_owned();
+            all.push(Population { model: name.clone(), layer, responses });
+        }
+    }
+    Ok(all)
+}
+
+/// Evenly chosen conditions, classes in turn where there are classes.
+fn conditions(held_out: &[usize], labels: &[usize], most: usize) -> Vec<usize> {
+    if labels.is_empty() {
+        return held_out.iter().copied().take(most).collect();
+    }
+    let classes = labels.iter().max().map_or(0, |m| m + 1);
+    let mut by_class: Vec<std::collections::VecDeque<usize>> = vec![Default::default(); classes];
+    held_out.iter().for_each(|&i| by_class[labels[i]].push_back(i));
+    let mut chosen = Vec::new();
+    while chosen.len() < most && by_class.iter().any(|c| !c.is_empty()) {
+        for class in &mut by_class {
+            if chosen.len() < most
+                && let Some(next) = class.pop_front()
+            {
+                chosen.push(next);
+            }
+        }
+    }
+    chosen
+}

@@ -1,0 +1,54 @@
+//! The embedded handwritten digits.
+
+use rheobase_data::digits::load_uci;
+use rheobase_pipeline::{Context, Outcome, OutputInfo, Role, StageError};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::artifact::Images;
+use crate::data::{describe, split};
+use crate::kind::{Kind, main_output};
+
+/// Parameters of `digits`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct DigitsParameters {
+    /// Share of the images of each class that is kept for testing.
+    #[schemars(range(min = 0.0, max = 0.9))]
+    pub test_fraction: f64,
+}
+
+impl Default for DigitsParameters {
+    fn default() -> Self {
+        Self { test_fraction: 0.2 }
+    }
+}
+
+/// The 1,797 UCI digits.
+pub struct Digits;
+
+impl Kind for Digits {
+    type Parameters = DigitsParameters;
+    const ROLE: Role = Role::Data;
+    const KIND: &'static str = "digits";
+    const VERSION: u32 = 1;
+    const ABOUT: &'static str =
+        "1,797 handwritten digits of 8 x 8 pixels (UCI, Alpaydin & Kaynak 1998), carried by the program";
+    const OUTPUTS: &'static [OutputInfo] = &[main_output("a data set")];
+
+    fn run(parameters: &DigitsParameters, context: &Context<'_>) -> Result<Outcome, StageError> {
+        let digits = load_uci(context.library)?;
+        let count = digits.labels.len();
+        let images = Images {
+            pixels: digits.images.mapv(|v| v as f32),
+            shape: [1, digits.shape[0], digits.shape[1]],
+            is_test: split(&digits.labels, count, parameters.test_fraction, &context.seed),
+            labels: digits.labels,
+            class_names: (0..10).map(|d| d.to_string()).collect(),
+        };
+        let mut outcome = Outcome::default();
+        images.store(&mut outcome);
+        describe(&images, &mut outcome)?;
+        Ok(outcome)
+    }
+}
