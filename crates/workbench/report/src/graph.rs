@@ -5,14 +5,19 @@ use std::fmt::Write;
 
 use rheobase_pipeline::plan::Plan;
 
-const BOX_WIDTH: usize = 172;
 const BOX_HEIGHT: usize = 42;
-const COLUMN: usize = 228;
+const GAP: usize = 56;
 const ROW: usize = 58;
+/// Width of a letter of a name in px, and the longest name that is not cut.
+const LETTER: usize = 7;
+const LETTERS: usize = 34;
 
 /// The graph of a plan's first variant as SVG; boxes link to the sections of the report.
 pub fn pipeline_graph(plan: &Plan) -> String {
     let Some(view) = plan.views.first() else { return String::new() };
+    let longest = view.keys().map(|a| a.chars().count()).max().unwrap_or(0).min(LETTERS);
+    let box_width = longest * LETTER + 24;
+    let column_width = box_width + GAP;
     let mut depth: BTreeMap<usize, usize> = BTreeMap::new();
     // Nodes stand after their inputs, so one pass is enough.
     let mut nodes: Vec<(usize, &String)> = view.iter().map(|(address, &index)| (index, address)).collect();
@@ -26,10 +31,10 @@ pub fn pipeline_graph(plan: &Plan) -> String {
     for (index, _) in &nodes {
         let column = depth[index];
         let row = filled.entry(column).or_default();
-        place.insert(*index, (8 + column * COLUMN, 8 + *row * ROW));
+        place.insert(*index, (8 + column * column_width, 8 + *row * ROW));
         *row += 1;
     }
-    let width = (filled.len().max(1) - 1) * COLUMN + BOX_WIDTH + 16;
+    let width = (filled.len().max(1) - 1) * column_width + box_width + 16;
     let height = filled.values().max().copied().unwrap_or(1) * ROW;
     let mut svg = format!(
         "<svg class=\"graph\" role=\"img\" aria-label=\"graph of the pipeline\" viewBox=\"0 0 {width} {height}\" \
@@ -41,7 +46,7 @@ pub fn pipeline_graph(plan: &Plan) -> String {
         let inputs: std::collections::BTreeSet<usize> = plan.nodes[*index].inputs.values().copied().collect();
         for input in inputs {
             if let Some(&(a, b)) = place.get(&input) {
-                let (from, to, bend) = (a + BOX_WIDTH, x, (x.saturating_sub(a + BOX_WIDTH)) / 2);
+                let (from, to, bend) = (a + box_width, x, (x.saturating_sub(a + box_width)) / 2);
                 let (y1, y2) = (b + BOX_HEIGHT / 2, y + BOX_HEIGHT / 2);
                 // Writing to a string cannot fail.
                 let _ = write!(
@@ -63,13 +68,13 @@ pub fn pipeline_graph(plan: &Plan) -> String {
         };
         let _ = write!(
             svg,
-            "<a href=\"#{address}\"><rect class=\"node {role}\" x=\"{x}\" y=\"{y}\" width=\"{BOX_WIDTH}\" height=\"{BOX_HEIGHT}\" rx=\"6\"/>\
+            "<a href=\"#{address}\"><rect class=\"node {role}\" x=\"{x}\" y=\"{y}\" width=\"{box_width}\" height=\"{BOX_HEIGHT}\" rx=\"6\"/>\
              <text x=\"{tx}\" y=\"{y1}\" class=\"name\">{name}</text><text x=\"{tx}\" y=\"{y2}\" class=\"kind\">{kind}</text></a>",
             role = node.role.name(),
             tx = x + 10,
             y1 = y + 18,
             y2 = y + 33,
-            name = shorten(address, 24),
+            name = shorten(address, LETTERS),
         );
     }
     svg + "</svg>"

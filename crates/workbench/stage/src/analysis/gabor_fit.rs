@@ -79,24 +79,23 @@ fn report(
     seed: &Seed,
 ) -> Result<Outcome, StageError> {
     let units = fits.len();
-    let explained = fits.iter().flatten().filter(|f| f.r_squared >= p.r_squared_threshold).count();
     let good: Vec<Good<'_>> = fits
         .iter()
         .enumerate()
         .filter_map(|(unit, fit)| fit.as_ref().map(|fit| Good { unit, fit }))
-        .filter(|g| g.fit.r_squared >= p.r_squared_threshold && g.fit.is_localised(shape[0], shape[1]))
+        .filter(|g| g.fit.r_squared >= p.r_squared_threshold)
         .collect();
+    let localised = good.iter().filter(|g| g.fit.is_localised(shape[0], shape[1])).count();
     let mut outcome = Outcome::default();
     outcome.table("fits", table(p, shape, fits)?);
     let fraction = |count: usize, variant: &str| {
         share(count, units, "units well described by a Gabor", variant, "units")
             .with_constant("r_squared_threshold", p.r_squared_threshold)
     };
-    outcome.metric(
-        "fraction_well_fit",
-        fraction(good.len(), "R^2 above threshold, centre inside and envelope at most a quarter of the field"),
-    );
-    outcome.metric("fraction_explained", fraction(explained, "R^2 above threshold, any envelope"));
+    outcome.metric("fraction_well_fit", fraction(good.len(), "R^2 of the fit above threshold"));
+    let variant =
+        "R^2 above threshold, centre inside the field, geometric mean of the envelope at most a quarter of it";
+    outcome.metric("fraction_localised", fraction(localised, variant));
     let mut bins = [0; ORIENTATION_BINS];
     for g in &good {
         let bin = (g.fit.gabor.orientation_deg() / 180.0 * ORIENTATION_BINS as f64) as usize;
@@ -146,11 +145,14 @@ fn table(p: &GaborFitParameters, shape: [usize; 2], fits: &[Option<GaborFit>]) -
     let column = |f: &dyn Fn(&GaborFit) -> f64| -> Vec<f64> {
         fits.iter().map(|fit| fit.as_ref().map_or(f64::NAN, f)).collect()
     };
-    let good = |f: &GaborFit| f.r_squared >= p.r_squared_threshold && f.is_localised(shape[0], shape[1]);
+    let flag =
+        |test: &dyn Fn(&GaborFit) -> bool| -> Vec<bool> { fits.iter().map(|f| f.as_ref().is_some_and(test)).collect() };
+    let good = |f: &GaborFit| f.r_squared >= p.r_squared_threshold;
     Ok(Table::new()
         .with("unit", (0..fits.len()).collect::<Vec<_>>())?
         .with("r_squared", column(&|f| f.r_squared))?
-        .with("well_fit", fits.iter().map(|f| f.as_ref().is_some_and(good)).collect::<Vec<bool>>())?
+        .with("well_fit", flag(&good))?
+        .with("localised", flag(&|f| good(f) && f.is_localised(shape[0], shape[1])))?
         .with("n_x", column(&|f| f.gabor.n_x()))?
         .with("n_y", column(&|f| f.gabor.n_y()))?
         .with("frequency_cycles_per_px", column(&|f| f.gabor.frequency_cycles_per_px))?

@@ -1,0 +1,79 @@
+//! Analyses: STA, CKA, RSA. Data are built outside the timed closures.
+
+use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use ndarray::Array2;
+use rheobase_core::Seed;
+use rheobase_receptive_field::gabor::{Gabor, fit_gabor};
+use rheobase_receptive_field::sta::{Variant, spike_triggered_average};
+use rheobase_receptive_field::stimuli::white_noise;
+use rheobase_similarity::{Bias, Comparator, Dissimilarity, Rdm, compare_rdms, linear_cka};
+
+fn noise(rows: usize, columns: usize, name: &str) -> Array2<f64> {
+    white_noise(rows, [1, columns], 1.0, &Seed::root(1).child(name)).expect("finite noise").frames().clone()
+}
+
+fn sta(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("sta");
+    group.sample_size(10);
+    for features in [100, 400] {
+        let frames = 100_000;
+        let x = noise(frames, features, "x");
+        let y = noise(frames, 1, "y").mapv(|v| v.max(0.0));
+        group.throughput(Throughput::Elements((frames * features) as u64));
+        for (name, variant) in [("plain", Variant::Plain), ("ridge", Variant::Ridge { relative: 0.01 })] {
+            group.bench_with_input(BenchmarkId::new(name, features), &x, |b, x| {
+                b.iter(|| spike_triggered_average(x.view(), y.view(), 1, variant).expect("valid input"));
+            });
+        }
+    }
+    group.finish();
+}
+
+fn cka(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("cka");
+    group.sample_size(10);
+    for (n, units) in [(1_000, 256), (10_000, 512)] {
+        let (x, y) = (noise(n, units, "x"), noise(n, units, "y"));
+        group.throughput(Throughput::Elements((n * units) as u64));
+        for (name, bias) in [("biased", Bias::Biased), ("unbiased", Bias::Unbiased)] {
+            group.bench_function(BenchmarkId::new(name, format!("{n}x{units}")), |b| {
+                b.iter(|| linear_cka(x.view(), y.view(), bias).expect("valid input"));
+            });
+        }
+    }
+    group.finish();
+}
+
+fn rsa(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("rsa");
+    let (x, y) = (noise(200, 100, "x"), noise(200, 100, "y"));
+    let rdm = |m: &Array2<f64>| Rdm::from_responses(m.view(), Dissimilarity::Correlation).expect("valid input");
+    let (a, b) = (rdm(&x), rdm(&y));
+    group.throughput(Throughput::Elements(a.condensed().len() as u64));
+    group.bench_function("rdm/correlation/200", |bench| bench.iter(|| rdm(&x)));
+    for comparator in [Comparator::RhoA, Comparator::TauA] {
+        group.bench_function(format!("compare/{}/200", comparator.name()), |bench| {
+            bench.iter(|| compare_rdms(&a, &b, comparator).expect("valid input"));
+        });
+    }
+    group.finish();
+}
+
+fn gabor(criterion: &mut Criterion) {
+    let planted = Gabor {
+        amplitude: 1.0,
+        x_px: 1.0,
+        y_px: -1.0,
+        sigma_x_px: 2.0,
+        sigma_y_px: 3.0,
+        theta_rad: 0.7,
+        frequency_cycles_per_px: 0.18,
+        phase_rad: 0.4,
+        offset: 0.0,
+    };
+    let image = planted.image(16, 16) + noise(16, 16, "gabor") * 0.05;
+    criterion.bench_function("gabor-fit/16x16", |b| b.iter(|| fit_gabor(image.view()).expect("valid input")));
+}
+
+criterion_group!(benches, sta, cka, rsa, gabor);
+criterion_main!(benches);

@@ -1,0 +1,1 @@
+//! Home of the criterion benchmarks; see `benches/README.md`.

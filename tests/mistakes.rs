@@ -1,0 +1,118 @@
+//! Mistakes in a pipeline: all at once, each at its place, with what would be right.
+
+use rheobase_tests::{Workplace, stderr, stdout};
+use serde_json::Value;
+
+fn workplace() -> Workplace {
+    Workplace::new(env!("CARGO_BIN_EXE_rheobase"))
+}
+
+const SIX_MISTAKES: &str = r#"[pipeline]
+name = "six"
+question = "?"
+
+[data.digits]
+kind = "digts"
+
+[model.a]
+architecture = { kind = "mlp", hidden = [8], colour = "red" }
+objective = { kind = "cross-entropy" }
+learning = { kind = "gradient", rate = "fast" }
+train_on = "data.digits"
+
+[model.b]
+architecture = { kind = "sparse-code", units = 9 }
+objective = { kind = "cross-entropy" }
+learning = { kind = "gradient" }
+train_on = "data.digits"
+
+[compare.cka]
+kind = "cka"
+of = ["model.c"]
+stimuli = "data.digits"
+
+[analysis.fits]
+kind = "gabor-fit"
+of = "analysis.fits"
+"#;
+
+#[test]
+fn six_planted_mistakes_give_six_located_messages_and_exit_code_2_in_one_go() {
+    let place = workplace();
+    place.write("six.toml", SIX_MISTAKES);
+    let output = place.run(&["check", "six.toml"]);
+    assert_eq!(output.status.code(), Some(2));
+    let text = stderr(&output);
+    for part in [
+        "`data.digits` has no kind `digts`",
+        "did you mean `digits`?",
+        "`model.a.architecture` has no key `colour`",
+        "`model.a.learning.rate` must be a number, found text",
+        "the objective cross-entropy does not fit the architecture sparse-code",
+        "objectives that fit: reconstruction",
+        "`compare.cka` refers to `model.c`, which does not exist",
+        "in a circle: analysis.fits -> analysis.fits",
+        "six.toml:6:8",
+    ] {
+        assert!(text.contains(part), "{part} is missing in\n{text}");
+    }
+    let json: Value = serde_json::from_str(&stdout(&place.run(&["check", "six.toml", "--json"]))).unwrap();
+    let all = json.as_array().unwrap();
+    let lines: Vec<u64> = all.iter().map(|d| d["line"].as_u64().unwrap()).collect();
+    // The self-reference is both a circle and a reference to the wrong sort; the others are one message each.
+    let codes: Vec<&str> = all.iter().map(|d| d["code"].as_str().unwrap()).collect();
+    assert_eq!(codes, ["R006", "R002", "R003", "R010", "R007", "R008", "R009"]);
+    assert_eq!(lines, [6, 9, 11, 16, 22, 27, 27]);
+}
+
+#[test]
+fn run_refuses_the_same_mistakes_and_writes_nothing() {
+    let place = workplace();
+    place.write("six.toml", SIX_MISTAKES);
+    assert_eq!(place.run(&["run", "six.toml"]).status.code(), Some(2));
+    assert!(!place.path().join("reports").exists());
+}
+
+#[test]
+fn syntax_errors_overrides_sweeps_and_expectations_are_located_too() {
+    let place = workplace();
+    let check = |text: &str, arguments: &[&str]| {
+        place.write("p.toml", text);
+        let mut all = vec!["check", "p.toml"];
+        all.extend(arguments);
+        let output = place.run(&all);
+        assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+        stderr(&output)
+    };
+    let head = "[pipeline]\nname = \"p\"\nquestion = \"?\"\n[data.d]\nkind = \"digits\"\n";
+    assert!(check("[pipeline\nname = 1", &[]).contains("R001"));
+    assert!(check(head, &["-s", "data.d.test_fraction=2"]).contains("it must be at most 0.9 (in the override"));
+    assert!(check(head, &["-s", "nonsense"]).contains("an override needs `=`"));
+    assert!(check(head, &["-s", "data.d.tset_fraction=0.1"]).contains("did you mean `test_fraction`?"));
+    assert!(
+        check(&format!("{head}[[expect]]\nmetric = \"data.e.images\"\nat_least = 1\n"), &[])
+            .contains("did you mean `data.d`?")
+    );
+    assert!(
+        check(&format!("{head}[[expect]]\nmetric = \"data.d.images\"\n"), &[])
+            .contains("needs at_least, at_most or both")
+    );
+    assert!(
+        check(&format!("{head}[sweep]\n\"data.x.test_fraction\" = [0.1]\n"), &[])
+            .contains("no node is called `data.x`")
+    );
+    assert!(check(&format!("{head}[sweep]\n\"data.d.test_fraction\" = [0.1, 7]\n"), &[]).contains("R004"));
+    assert!(check(&format!("{head}[modle.x]\na = 1\n"), &[]).contains("did you mean `model`?"));
+    assert!(
+        check("[pipeline]\nname = \"../x\"\nquestion = \"?\"\n[data.d]\nkind = \"digits\"\n", &[])
+            .contains("names a folder")
+    );
+}
+
+#[test]
+fn a_missing_file_is_a_user_error() {
+    let place = workplace();
+    let output = place.run(&["run", "nowhere.toml"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("cannot read nowhere.toml"));
+}
