@@ -10,7 +10,7 @@ use crate::tensors::flat;
 /// The task term.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Task {
-    /// Mean over samples of -log softmax(output)[class].
+    /// Mean over samples of -log softmax of the output at the class.
     CrossEntropy,
     /// Mean over samples of the squared distance to the one-hot class, halved.
     SquaredError,

@@ -272,7 +272,7 @@ impl<A: Artifact> JsonSchema for Input<A> {
         let mut schema = Schema::default();
         schema.insert("type".into(), "string".into());
         schema.insert("pattern".into(), r"^(data|model|analysis|compare)\.[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)?$".into());
-        schema.insert(ACCEPTS.into(), A::ACCEPTS.iter().copied().collect::<Vec<_>>().into());
+        schema.insert(ACCEPTS.into(), A::ACCEPTS.to_vec().into());
         schema
     }
 }

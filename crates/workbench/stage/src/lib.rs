@@ -1,4 +1,4 @@
-//! Adapters between the library crates and the pipeline: one file for each kind of node, one line each in [`STAGES`].
+//! Adapters between the library crates and the pipeline: one file for each kind of node, one line each in `STAGES`.
 
 mod analysis;
 mod artifact;

@@ -123,7 +123,7 @@ impl Kind for Sta {
 
     fn memory_mib(p: &StaParameters) -> u64 {
         let Shown::WhiteNoise { frames, .. } = p.stimulus;
-        256 + (frames * 1000 * 16 >> 20) as u64
+        256 + ((frames * 1000 * 16) >> 20) as u64
     }
 
     fn run(p: &StaParameters, context: &Context<'_>) -> Result<Outcome, StageError> {

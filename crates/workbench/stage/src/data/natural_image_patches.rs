@@ -104,7 +104,7 @@ impl Kind for NaturalImagePatches {
     }
 
     fn memory_mib(parameters: &NaturalImagePatchesParameters) -> u64 {
-        64 + (parameters.count * parameters.size_px * parameters.size_px * 20 >> 20) as u64
+        64 + ((parameters.count * parameters.size_px * parameters.size_px * 20) >> 20) as u64
     }
 
     fn run(parameters: &NaturalImagePatchesParameters, context: &Context<'_>) -> Result<Outcome, StageError> {
