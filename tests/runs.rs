@@ -119,6 +119,19 @@ fn kill_9_in_mid_training_resumes_to_the_bytes_of_an_uninterrupted_run_with_one_
 }
 
 #[test]
+fn ctrl_c_keeps_a_checkpoint_and_exits_with_130() {
+    let place = workplace();
+    place.write("small.toml", &pipeline(2000));
+    let mut child = place.command(&["run", "small.toml"]).spawn().unwrap();
+    std::thread::sleep(Duration::from_millis(1500));
+    let sent = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(sent.success());
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    let status = stdout(&place.run(&["status", "small.toml"]));
+    assert!(status.contains("unfinished"), "{status}");
+}
+
+#[test]
 fn flipped_bytes_in_the_store_are_computed_again() {
     let place = workplace();
     place.write("small.toml", &pipeline(2));
@@ -208,6 +221,19 @@ fn sweeps_share_what_they_do_not_change_and_are_summarised_by_variant() {
     assert_eq!(summary["variants"].as_array().unwrap().len(), 4);
     assert_eq!(summary["expectations"][0]["fraction"], 0.5);
     assert!(summary["metrics"]["model.net.test_accuracy [model.net.learning.rate=0.003, seed=1]"].is_object());
+}
+
+#[test]
+fn one_output_of_a_node_can_be_referred_to() {
+    let place = workplace();
+    place.write("small.toml", &pipeline(2));
+    let n = |stimuli: &str| {
+        let set = format!("compare.cka.stimuli={stimuli}");
+        let run = place.run(&["run", "small.toml", "--json", "-s", &set, "-s", "model.oja.architecture.hidden=[24]"]);
+        let summary: Value = serde_json::from_str(&stdout(&run)).unwrap();
+        summary["metrics"]["compare.cka.net~oja.hidden1"]["card"]["n"].as_u64().unwrap()
+    };
+    assert_eq!([n("data.digits"), n("data.digits.test"), n("data.digits.train")], [359, 359, 1438]);
 }
 
 #[test]

@@ -18,8 +18,10 @@ pub enum NanPolicy {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Interval {
     /// Lower end.
+    #[serde(with = "null_for_nan")]
     pub low: f64,
     /// Upper end.
+    #[serde(with = "null_for_nan")]
     pub high: f64,
     /// Nominal coverage, for example 0.95.
     pub level: f64,
@@ -35,8 +37,10 @@ pub struct NullDistribution {
     /// Number of draws.
     pub draws: usize,
     /// Mean under the null.
+    #[serde(with = "null_for_nan")]
     pub mean: f64,
     /// Standard deviation under the null.
+    #[serde(with = "null_for_nan")]
     pub sd: f64,
     /// p = (1 + number at least as extreme) / (1 + draws).
     pub p: f64,
@@ -68,7 +72,8 @@ pub struct Card {
 /// A number with its card, and where it exists an interval and a null distribution.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Estimate {
-    /// The value.
+    /// The value; NaN where it does not exist.
+    #[serde(with = "null_for_nan")]
     pub value: f64,
     /// How it came about.
     pub card: Card,
@@ -100,10 +105,12 @@ impl Estimate {
         }
     }
 
-    /// Records a constant of the variant.
+    /// Records a constant of the variant; one that is not finite says nothing and is left out.
     #[must_use]
     pub fn with_constant(mut self, name: &str, value: f64) -> Self {
-        self.card.constants.insert(name.to_owned(), value);
+        if value.is_finite() {
+            self.card.constants.insert(name.to_owned(), value);
+        }
         self
     }
 
@@ -126,5 +133,34 @@ impl Estimate {
     pub fn with_null(mut self, null: NullDistribution) -> Self {
         self.null = Some(null);
         self
+    }
+}
+
+/// JSON has no NaN: it is written as null and read back as NaN.
+mod null_for_nan {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub fn serialize<S: Serializer>(value: &f64, serializer: S) -> Result<S::Ok, S::Error> {
+        value.is_finite().then_some(*value).serialize(serializer)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+        Ok(Option::<f64>::deserialize(deserializer)?.unwrap_or(f64::NAN))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_that_does_not_exist_survives_json() {
+        let estimate = Estimate::new(f64::NAN, "share", "of nothing", 0, "units").with_constant("x", f64::INFINITY);
+        let text = serde_json::to_string(&estimate).unwrap();
+        assert!(text.contains("\"value\":null"), "{text}");
+        let back: Estimate = serde_json::from_str(&text).unwrap();
+        assert!(back.value.is_nan() && back.card.constants.is_empty());
+        let exact = Estimate::new(0.1 + 0.2, "x", "y", 1, "z");
+        assert_eq!(serde_json::from_str::<Estimate>(&serde_json::to_string(&exact).unwrap()).unwrap(), exact);
     }
 }

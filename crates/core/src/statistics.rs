@@ -74,11 +74,14 @@ pub fn spearman(a: &[f64], b: &[f64]) -> Option<f64> {
     pearson(&ranks(a), &ranks(b))
 }
 
-/// Wilson score interval of a proportion (Wilson 1927), at 95 %.
+/// Wilson score interval of a proportion (Wilson 1927), at 95 %; everything from 0 to 1 without samples.
 pub fn wilson_interval(successes: usize, n: usize) -> Interval {
     // 97.5 % quantile of the normal distribution.
     const Z: f64 = 1.959_963_984_540_054;
-    let n = n.max(1) as f64;
+    if n == 0 {
+        return Interval { low: 0.0, high: 1.0, level: 0.95, method: "no samples".into() };
+    }
+    let n = n as f64;
     let p = successes as f64 / n;
     let centre = (p + Z * Z / (2.0 * n)) / (1.0 + Z * Z / n);
     let half = Z / (1.0 + Z * Z / n) * (p * (1.0 - p) / n + Z * Z / (4.0 * n * n)).sqrt();

@@ -65,8 +65,15 @@ fn write_columns(table: &Table, file: File) -> std::result::Result<(), ParquetEr
 }
 
 pub fn read(name: &str, bytes: &[u8]) -> Result<Table> {
+    // The parquet crate (60.1) panics on some damaged files that pass the checks below; for a user that is a damaged file too.
+    let attempt = std::panic::catch_unwind(|| read_columns(name, bytes));
+    attempt.unwrap_or_else(|_| Err(Error::format(name, FORMAT, "its pages do not fit its description")))
+}
+
+fn read_columns(name: &str, bytes: &[u8]) -> Result<Table> {
     let damaged = |e: ParquetError| Error::format(name, FORMAT, e);
     let reader = SerializedFileReader::new(Bytes::copy_from_slice(bytes)).map_err(damaged)?;
+    check_places(&reader, bytes.len()).map_err(|reason| Error::format(name, FORMAT, reason))?;
     let names: Vec<String> =
         reader.metadata().file_metadata().schema().get_fields().iter().map(|f| f.name().to_owned()).collect();
     let mut cells: Vec<Vec<Cell>> = names.iter().map(|_| Vec::new()).collect();
@@ -83,6 +90,25 @@ pub fn read(name: &str, bytes: &[u8]) -> Result<Table> {
         table = table.with(column_name, to_column(column))?;
     }
     Ok(table)
+}
+
+/// Every column must lie inside the file, and hold as many rows as its group says.
+fn check_places(reader: &SerializedFileReader<Bytes>, length: usize) -> std::result::Result<(), String> {
+    for group in reader.metadata().row_groups() {
+        for column in group.columns() {
+            let start = column.dictionary_page_offset().unwrap_or_else(|| column.data_page_offset());
+            let size = column.compressed_size();
+            let inside =
+                start >= 0 && size >= 0 && start.checked_add(size).is_some_and(|end| end as u64 <= length as u64);
+            if !inside {
+                return Err(format!(
+                    "column `{}` is said to be {size} bytes at {start}, the file has {length}",
+                    column.column_path()
+                ));
+            }
+        }
+    }
+    Ok(())
 }
 
 enum Cell {

@@ -41,6 +41,8 @@ pub struct ReportNode {
     metrics: Vec<MetricLine>,
     figures: Vec<FigureView>,
     tables: Vec<TableView>,
+    folder: String,
+    files: Vec<String>,
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -110,6 +112,9 @@ impl ReportNode {
             metrics: record.metrics.iter().map(|(name, estimate)| MetricLine::new(name, estimate)).collect(),
             figures,
             tables,
+            // Reports stand beside the store, so a relative link leads there.
+            folder: format!("../store/objects/{}/{}", &node.key[..2], node.key),
+            files: record.files.keys().filter(|name| !name.ends_with(".svg")).cloned().collect(),
         }))
     }
 }
@@ -161,6 +166,7 @@ impl Report<'_> {
     pub fn html(&self) -> Result<String> {
         let mut environment = Environment::new();
         environment.add_filter("number", number);
+        environment.add_filter("breakable", |text: String| breakable(&text));
         environment.set_auto_escape_callback(|_| minijinja::AutoEscape::Html);
         environment.add_template("report", TEMPLATE)?;
         let verdicts: Vec<_> = self
@@ -214,6 +220,23 @@ fn number(value: f64) -> String {
     format!("{value:.*}", (3.0 - magnitude).max(0.0) as usize)
 }
 
+/// An address that may be broken after its dots, underscores and tildes.
+fn breakable(text: &str) -> String {
+    let mut html = String::new();
+    for c in text.chars() {
+        match c {
+            '&' => html.push_str("&amp;"),
+            '<' => html.push_str("&lt;"),
+            '>' => html.push_str("&gt;"),
+            c => html.push(c),
+        }
+        if "._~".contains(c) {
+            html.push_str("<wbr>");
+        }
+    }
+    html
+}
+
 fn percent_encode(text: &str) -> String {
     let mut encoded = String::with_capacity(text.len() * 5 / 4);
     for byte in text.bytes() {
@@ -229,6 +252,11 @@ fn percent_encode(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn addresses_are_escaped_and_may_break() {
+        assert_eq!(breakable("a.b_<c>"), "a.<wbr>b_<wbr>&lt;c&gt;");
+    }
 
     #[test]
     fn numbers_keep_four_digits() {

@@ -3,13 +3,20 @@
 use ndarray::{Array2, ArrayD, Ix2, IxDyn};
 use rheobase_core::Stimulus;
 use rheobase_data::npy::Array;
-use rheobase_pipeline::{Artifact, InputHandle, Outcome, StageError};
+use rheobase_pipeline::{Artifact, InputHandle, Outcome, OutputInfo, StageError};
 use rheobase_rate::training::Samples;
 use rheobase_rate::{Model, NamedArray};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::{Deserialize, Serialize};
 
 use crate::kind::failed;
+
+/// Outputs of every data node: all images, and each part of the division into training and test images.
+pub const DATASET_OUTPUTS: &[OutputInfo] = &[
+    OutputInfo { name: "", artifact: "a data set" },
+    OutputInfo { name: "train", artifact: "a data set" },
+    OutputInfo { name: "test", artifact: "a data set" },
+];
 
 /// Images, perhaps with classes.
 #[derive(Debug)]
@@ -84,13 +91,29 @@ impl Images {
             arrays.remove(name).ok_or_else(|| StageError::Failed(format!("{} has no array `{name}`", input.address)))
         };
         let pixels = take("pixels")?.into_dimensionality::<Ix2>().map_err(failed)?.mapv(|v| v as f32);
-        Ok(Self {
+        let images = Self {
             pixels,
             shape: header.shape,
             labels: take("labels")?.iter().map(|&v| v as usize).collect(),
             class_names: header.class_names,
             is_test: take("is_test")?.iter().map(|&v| v != 0.0).collect(),
+        };
+        Ok(match input.output.as_str() {
+            "train" => images.only(&images.part(false)),
+            "test" => images.only(&images.part(true)),
+            _ => images,
         })
+    }
+
+    /// Some of the images, in the order given.
+    fn only(&self, rows: &[usize]) -> Self {
+        Self {
+            pixels: self.pixels.select(ndarray::Axis(0), rows),
+            shape: self.shape,
+            labels: if self.labels.is_empty() { vec![] } else { rows.iter().map(|&i| self.labels[i]).collect() },
+            class_names: self.class_names.clone(),
+            is_test: rows.iter().map(|&i| self.is_test[i]).collect(),
+        }
     }
 
     /// Indices of the training (false) or test (true) images.

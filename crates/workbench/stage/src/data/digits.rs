@@ -5,9 +5,9 @@ use rheobase_pipeline::{Context, Outcome, OutputInfo, Role, StageError};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::artifact::Images;
+use crate::artifact::{DATASET_OUTPUTS, Images};
 use crate::data::{describe, split};
-use crate::kind::{Kind, main_output};
+use crate::kind::Kind;
 
 /// Parameters of `digits`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -34,7 +34,7 @@ impl Kind for Digits {
     const VERSION: u32 = 1;
     const ABOUT: &'static str =
         "1,797 handwritten digits of 8 x 8 pixels (UCI, Alpaydin & Kaynak 1998), carried by the program";
-    const OUTPUTS: &'static [OutputInfo] = &[main_output("a data set")];
+    const OUTPUTS: &'static [OutputInfo] = DATASET_OUTPUTS;
 
     fn run(parameters: &DigitsParameters, context: &Context<'_>) -> Result<Outcome, StageError> {
         let digits = load_uci(context.library)?;

@@ -10,9 +10,9 @@ use rheobase_pipeline::{Context, Outcome, OutputInfo, Role, StageError};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::artifact::Images;
+use crate::artifact::{DATASET_OUTPUTS, Images};
 use crate::data::{describe, split};
-use crate::kind::{Kind, failed, main_output};
+use crate::kind::{Kind, failed};
 
 /// Parameters of `file`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -50,7 +50,7 @@ impl Kind for File {
     const KIND: &'static str = "file";
     const VERSION: u32 = 1;
     const ABOUT: &'static str = "your own images from CSV, Parquet, NPZ, NPY or IDX";
-    const OUTPUTS: &'static [OutputInfo] = &[main_output("a data set")];
+    const OUTPUTS: &'static [OutputInfo] = DATASET_OUTPUTS;
 
     fn fingerprint(parameters: &FileParameters, _: &Library) -> Result<String, StageError> {
         let mut hasher = blake3::Hasher::new();

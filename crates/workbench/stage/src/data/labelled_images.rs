@@ -7,9 +7,9 @@ use rheobase_pipeline::{Context, Outcome, OutputInfo, Role, StageError};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::artifact::Images;
+use crate::artifact::{DATASET_OUTPUTS, Images};
 use crate::data::describe;
-use crate::kind::{Kind, failed, main_output};
+use crate::kind::{Kind, failed};
 
 /// Which data set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -66,7 +66,7 @@ impl Kind for LabelledImages {
     const KIND: &'static str = "labelled-images";
     const VERSION: u32 = 1;
     const ABOUT: &'static str = "MNIST or Fashion-MNIST, 28 x 28 pixels, after `rheobase data fetch`";
-    const OUTPUTS: &'static [OutputInfo] = &[main_output("a data set")];
+    const OUTPUTS: &'static [OutputInfo] = DATASET_OUTPUTS;
 
     fn memory_mib(_: &LabelledImagesParameters) -> u64 {
         1500

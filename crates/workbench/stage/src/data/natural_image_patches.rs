@@ -7,9 +7,9 @@ use rheobase_pipeline::{Complaint, Context, Outcome, OutputInfo, Role, StageErro
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::artifact::Images;
+use crate::artifact::{DATASET_OUTPUTS, Images};
 use crate::data::{describe, split};
-use crate::kind::{Kind, complaint, main_output};
+use crate::kind::{Kind, complaint};
 
 /// Where the images come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -93,7 +93,7 @@ impl Kind for NaturalImagePatches {
     const VERSION: u32 = 1;
     const ABOUT: &'static str =
         "whitened patches of eight natural photographs carried by the program, or of dead leaves";
-    const OUTPUTS: &'static [OutputInfo] = &[main_output("a data set")];
+    const OUTPUTS: &'static [OutputInfo] = DATASET_OUTPUTS;
 
     fn check(parameters: &NaturalImagePatchesParameters) -> Vec<Complaint> {
         if parameters.shuffle_labels && parameters.labels == Labels::None {

@@ -1,12 +1,13 @@
 //! A model node: architecture, objective and learning rule, chosen independently.
 //!
-//! Each part is one file with its parameters; the enums at the bottom of [`architecture`], [`objective`] and [`learning`] are the
-//! registries, one line for each part.
+//! Each part is one file with its parameters and one line in the registry of its folder: [`architecture`], [`objective`],
+//! [`learning`].
 
 pub mod architecture;
 mod checkpoint;
 pub mod learning;
 pub mod objective;
+mod registry;
 mod report;
 
 use rheobase_core::Estimate;
@@ -61,7 +62,7 @@ impl Kind for Network {
                 .into_iter()
                 .filter(|(_, there)| *there)
                 .map(|(key, _)| {
-                    let message = format!("a {} is fixed, it has no `{key}`", p.architecture.part().name());
+                    let message = format!("a {} is fixed, it has no `{key}`", p.architecture.kind());
                     complaint(&[key], message, "remove it, or choose an architecture that learns")
                 })
                 .collect();
@@ -74,7 +75,7 @@ impl Kind for Network {
         ];
         for (key, missing) in needed {
             if missing {
-                let message = format!("a {} needs `{key}`", p.architecture.part().name());
+                let message = format!("a {} needs `{key}`", p.architecture.kind());
                 let help = "an untrained control has learning = { kind = \"none\" }";
                 complaints.push(complaint(&[key], message, help));
             }
@@ -82,22 +83,27 @@ impl Kind for Network {
         if let Some(objective) = &p.objective
             && !objective.part().families().contains(&family)
         {
-            let message = format!(
-                "the objective {} does not fit the architecture {}",
-                objective.part().name(),
-                p.architecture.part().name()
-            );
-            complaints.push(complaint(&["objective", "kind"], message, &Objective::help_for(family)));
+            let message =
+                format!("the objective {} does not fit the architecture {}", objective.kind(), p.architecture.kind());
+            complaints.push(complaint(
+                &["objective", "kind"],
+                message,
+                &format!("objectives that fit: {}", Objective::fitting(family).join(", ")),
+            ));
         }
         if let Some(learning) = &p.learning
             && !learning.part().families().contains(&family)
         {
             let message = format!(
                 "the learning rule {} cannot train the architecture {}",
-                learning.part().name(),
-                p.architecture.part().name()
+                learning.kind(),
+                p.architecture.kind()
             );
-            complaints.push(complaint(&["learning", "kind"], message, &Learning::help_for(family)));
+            complaints.push(complaint(
+                &["learning", "kind"],
+                message,
+                &format!("learning rules that can train it: {}", Learning::fitting(family).join(", ")),
+            ));
         }
         if let (Some(objective), Some(learning)) = (&p.objective, &p.learning)
             && complaints.is_empty()
@@ -114,7 +120,7 @@ impl Kind for Network {
 
     fn run(p: &NetworkParameters, context: &Context<'_>) -> Result<Outcome, StageError> {
         let images = p.train_on.as_ref().map(|input| Images::load(context.input(input)?)).transpose()?;
-        let labelled = p.objective.as_ref().is_some_and(|o| o.objective().task.needs_labels());
+        let labelled = p.objective.as_ref().is_some_and(|o| o.part().objective().task.needs_labels());
         let input = images.as_ref().map_or([1, 1, 1], |i| i.shape);
         let outputs = match &images {
             Some(images) if labelled && images.class_names.is_empty() => {
@@ -165,7 +171,7 @@ fn train(
     let test = images.samples(&images.part(true));
     let mut checkpoints = FolderCheckpoints::new(&context.scratch, context.progress);
     let mut session = Session {
-        objective: objective.objective(),
+        objective: objective.part().objective(),
         train: &train,
         test: Some(&test),
         seed: context.seed,

@@ -76,7 +76,10 @@ pub fn report_history(
     outcome.figure(
         "loss",
         "Loss",
-        &format!("Loss after each epoch, {trains} training and {tests} test images."),
+        &match tests {
+            0 => format!("Loss after each epoch, {trains} training images."),
+            _ => format!("Loss after each epoch, {trains} training and {tests} test images."),
+        },
         losses.svg().map_err(failed)?,
     );
     let accuracies =
