@@ -74,6 +74,17 @@ fn run_refuses_the_same_mistakes_and_writes_nothing() {
 }
 
 #[test]
+fn parts_that_do_not_fit_are_named_beside_mistakes_inside_them() {
+    let place = workplace();
+    place.write(
+        "p.toml",
+        &SIX_MISTAKES.replace("learning = { kind = \"gradient\" }", "learning = { kind = \"gradient\", rte = 1 }"),
+    );
+    let text = stderr(&place.run(&["check", "p.toml"]));
+    assert!(text.contains("has no key `rte`") && text.contains("does not fit the architecture sparse-code"), "{text}");
+}
+
+#[test]
 fn syntax_errors_overrides_sweeps_and_expectations_are_located_too() {
     let place = workplace();
     let check = |text: &str, arguments: &[&str]| {

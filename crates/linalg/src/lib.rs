@@ -8,6 +8,7 @@
 //! | [`eig`] | A V = V diag(w), complex | Jacobians |
 //! | [`cholesky`] | A = L Lt, A positive definite | whitening, solves |
 //! | [`solve`] | A X = B | square systems |
+//! | [`gram`], [`transposed_product`] | X'X, A'B | covariances, alignments |
 //! | [`least_squares`] | min over X of the norm of A X - B, minimum norm | regression, any rank |
 //!
 //! The work is done by `faer` on one thread, so the same input gives the same bytes; with the feature `lapack` it is done
@@ -19,6 +20,7 @@ mod faer_backend;
 #[cfg(feature = "lapack")]
 mod lapack_backend;
 mod order;
+mod products;
 
 #[cfg(not(feature = "lapack"))]
 use faer_backend as backend;
@@ -26,6 +28,7 @@ use faer_backend as backend;
 use lapack_backend as backend;
 
 pub use error::{Error, Result};
+pub use products::{gram, transposed_product};
 
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
 

@@ -7,7 +7,7 @@
 
 use ndarray::{Array1, Array2, ArrayView2, Axis, s};
 use rheobase_core::require_finite;
-use rheobase_linalg::cholesky;
+use rheobase_linalg::{cholesky, gram, transposed_product};
 
 use crate::{Error, Result};
 
@@ -77,8 +77,8 @@ pub fn spike_triggered_average(
     let squares = responses.map_axis(Axis(0), |y| y.dot(&y));
     let effective_n =
         Array1::from_shape_fn(total.len(), |u| if squares[u] > 0.0 { total[u] * total[u] / squares[u] } else { 0.0 });
-    let cross = responses.t().dot(&embedded);
-    let sd = embedded.std_axis(Axis(0), 0.0);
+    let cross = transposed_product(responses, embedded.view());
+    let sd = centred_sd(&embedded);
     let mut plain = cross.clone();
     for (mut filter, &n) in plain.rows_mut().into_iter().zip(&total) {
         filter.mapv_inplace(|v| if n > 0.0 { v / n } else { 0.0 });
@@ -96,6 +96,20 @@ pub fn spike_triggered_average(
         Variant::Ridge { relative } => return Err(Error::BadRidge(relative)),
     };
     Ok(SpikeTriggeredAverage { filters, z, total_response: total, effective_n, frames: embedded.nrows() })
+}
+
+/// Standard deviation of each column, whose mean is close to 0 already: two plain sums that vectorise.
+fn centred_sd(embedded: &Array2<f64>) -> Array1<f64> {
+    let n = embedded.nrows() as f64;
+    let mut sum = Array1::<f64>::zeros(embedded.ncols());
+    let mut squares = Array1::<f64>::zeros(embedded.ncols());
+    for row in embedded.rows() {
+        sum += &row;
+        squares.zip_mut_with(&row, |s, v| *s += v * v);
+    }
+    let mut sd = squares;
+    sd.zip_mut_with(&sum, |s, m| *s = (*s / n - (m / n).powi(2)).max(0.0).sqrt());
+    sd
 }
 
 /// Frames with their predecessors, mean-subtracted before embedding: shape (time - lags + 1, lags x features).
@@ -117,7 +131,7 @@ pub fn embed_lags(frames: ArrayView2<'_, f64>, lags: usize) -> Array2<f64> {
 
 /// (X'X + relative x mean diagonal x I)^-1 applied to each row of `cross`.
 fn decorrelate(embedded: &Array2<f64>, cross: &Array2<f64>, relative: f64) -> Result<Array2<f64>> {
-    let mut covariance = embedded.t().dot(embedded);
+    let mut covariance = gram(embedded.view());
     let lambda = relative * covariance.diag().mean().unwrap_or(0.0);
     covariance.diag_mut().mapv_inplace(|v| v + lambda);
     let lower = cholesky(covariance.view())?;

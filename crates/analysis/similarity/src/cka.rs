@@ -7,6 +7,7 @@
 
 use ndarray::{Array1, Array2, ArrayView2, Axis};
 use rheobase_core::require_finite;
+use rheobase_linalg::{gram, transposed_product};
 
 use crate::{Error, Result};
 
@@ -39,26 +40,28 @@ pub fn linear_cka(x: ArrayView2<'_, f64>, y: ArrayView2<'_, f64>, bias: Bias) ->
             return Err(Error::Constant { side, what: "CKA" });
         }
     }
-    let hsic = match bias {
-        Bias::Biased => |a: &Array2<f64>, b: &Array2<f64>| squared_norm(&a.t().dot(b)),
-        Bias::Unbiased => hsic_unbiased,
+    let (x_gram, y_gram) = (gram(x.view()), gram(y.view()));
+    let cross = transposed_product(x.view(), y.view());
+    let hsic = |a: &Array2<f64>, b: &Array2<f64>, product: &Array2<f64>| match bias {
+        Bias::Biased => squared_norm(product),
+        Bias::Unbiased => hsic_unbiased(a, b, product),
     };
-    let (xx, yy) = (hsic(&x, &x), hsic(&y, &y));
+    let (xx, yy) = (hsic(&x, &x, &x_gram), hsic(&y, &y, &y_gram));
     if xx <= 0.0 || yy <= 0.0 {
         let side = if xx <= 0.0 { "left" } else { "right" };
         return Err(Error::Constant { side, what: "unbiased CKA (its self-similarity is not positive)" });
     }
-    Ok(hsic(&x, &y) / (xx * yy).sqrt())
+    Ok(hsic(&x, &y, &cross) / (xx * yy).sqrt())
 }
 
-/// The unbiased estimate of HSIC (Song 2012) of linear kernels, from features (conditions, units).
-pub fn hsic_unbiased(x: &Array2<f64>, y: &Array2<f64>) -> f64 {
+/// The unbiased estimate of HSIC (Song 2012) of linear kernels, from features (conditions, units) and their product X'Y.
+fn hsic_unbiased(x: &Array2<f64>, y: &Array2<f64>, product: &Array2<f64>) -> f64 {
     let n = x.nrows() as f64;
     let self_products = |m: &Array2<f64>| -> Array1<f64> { m.map_axis(Axis(1), |row| row.dot(&row)) };
     let (dx, dy) = (self_products(x), self_products(y));
     // Row sums of the zero-diagonal kernels.
     let (kx, ky) = (x.dot(&x.sum_axis(Axis(0))) - &dx, y.dot(&y.sum_axis(Axis(0))) - &dy);
-    let trace = squared_norm(&x.t().dot(y)) - dx.dot(&dy);
+    let trace = squared_norm(product) - dx.dot(&dy);
     (trace + kx.sum() * ky.sum() / ((n - 1.0) * (n - 2.0)) - 2.0 / (n - 2.0) * kx.dot(&ky)) / (n * (n - 3.0))
 }
 

@@ -98,6 +98,18 @@ impl Value {
         }
     }
 
+    /// A copy without the entries whose key or value stands at one of these places.
+    #[must_use]
+    pub fn without_places(&self, places: &[&Place]) -> Self {
+        let Data::Table(table) = &self.data else { return self.clone() };
+        let kept = table
+            .entries
+            .iter()
+            .filter(|(key, value)| !places.contains(&&key.place) && !places.contains(&&value.place));
+        let entries = kept.map(|(key, value)| (key.clone(), value.without_places(places))).collect();
+        Self { data: Data::Table(Table { entries }), place: self.place.clone() }
+    }
+
     /// The value as JSON.
     pub fn to_json(&self) -> serde_json::Value {
         match &self.data {

@@ -96,6 +96,7 @@ fn parameters(schema: &Json) -> String {
         }
         let default = match property.get("default") {
             Some(Json::Null) => "optional".to_owned(),
+            Some(Json::Object(_)) => "its defaults".to_owned(),
             Some(default) => default.to_string(),
             None if required.contains(&name.as_str()) => "required".to_owned(),
             None => "optional".to_owned(),

@@ -265,33 +265,33 @@ fn check_node(
         findings.diagnostics.push(diagnostic);
         None
     });
-    if findings.diagnostics.is_empty() {
-        match stage.resolve(&inner.to_json()) {
-            Ok(parameters) => {
-                let mut references: Vec<String> = findings.references.iter().map(|r| r.target.clone()).collect();
-                references.sort();
-                references.dedup();
-                draft.node = Some(Node {
-                    address: address.to_owned(),
-                    stage,
-                    parameters: Arc::new(parameters),
-                    references,
-                    seed,
+    let mut crossed = Vec::new();
+    // What is wrong by itself is left out before parts are checked against each other, so that both show at once.
+    let wrong: Vec<&Place> = findings.diagnostics.iter().map(|d| &d.place).collect();
+    let sound = inner.without_places(&wrong);
+    match stage.resolve(&sound.to_json()) {
+        Ok(parameters) if wrong.is_empty() => {
+            let mut references: Vec<String> = findings.references.iter().map(|r| r.target.clone()).collect();
+            references.sort();
+            references.dedup();
+            draft.node =
+                Some(Node { address: address.to_owned(), stage, parameters: Arc::new(parameters), references, seed });
+        }
+        Ok(_) => {}
+        Err(complaints) => {
+            // A complaint without help is one of deserialisation: a consequence of what was left out.
+            for complaint in complaints.into_iter().filter(|c| wrong.is_empty() || c.help.is_some()) {
+                crossed.push(Diagnostic {
+                    code: "R010",
+                    message: complaint.message,
+                    place: place_at(value, &complaint.path),
+                    label: "does not work together".into(),
+                    help: complaint.help,
                 });
-            }
-            Err(complaints) => {
-                for complaint in complaints {
-                    findings.diagnostics.push(Diagnostic {
-                        code: "R010",
-                        message: complaint.message,
-                        place: place_at(value, &complaint.path),
-                        label: "does not work together".into(),
-                        help: complaint.help,
-                    });
-                }
             }
         }
     }
+    diagnostics.append(&mut crossed);
     diagnostics.append(&mut findings.diagnostics);
     draft.references = findings.references;
     Some(draft)

@@ -1,0 +1,71 @@
+//! Products that analyses spend their time in: A'B and the symmetric X'X, by faer's kernels on one thread.
+//!
+//! faer picks AVX-512 where the processor has it, and X'X computes one triangle only. Measured on 10,000 x 512: X'X takes a
+//! third of the time of ndarray's own product (bench `cka`).
+
+use faer::linalg::matmul::matmul;
+use faer::linalg::matmul::triangular::{BlockStructure, matmul as triangular_matmul};
+use faer::{Accum, Mat, MatRef, Par};
+use ndarray::{Array2, ArrayView2};
+
+/// A'B for A (n, p) and B (n, q): shape (p, q).
+///
+/// # Panics
+/// If the numbers of rows differ.
+pub fn transposed_product(a: ArrayView2<'_, f64>, b: ArrayView2<'_, f64>) -> Array2<f64> {
+    assert_eq!(a.nrows(), b.nrows(), "A'B needs equally many rows");
+    let (p, q) = (a.ncols(), b.ncols());
+    let (a, b) = (a.as_standard_layout(), b.as_standard_layout());
+    let mut product = Mat::zeros(p, q);
+    matmul(product.as_mut(), Accum::Replace, rows(&a).transpose(), rows(&b), 1.0, Par::Seq);
+    Array2::from_shape_fn((p, q), |(i, j)| product[(i, j)])
+}
+
+/// X'X for X (n, p): shape (p, p), exactly symmetric.
+pub fn gram(x: ArrayView2<'_, f64>) -> Array2<f64> {
+    let p = x.ncols();
+    let x = x.as_standard_layout();
+    let mut lower = Mat::zeros(p, p);
+    triangular_matmul(
+        lower.as_mut(),
+        BlockStructure::TriangularLower,
+        Accum::Replace,
+        rows(&x).transpose(),
+        BlockStructure::Rectangular,
+        rows(&x),
+        BlockStructure::Rectangular,
+        1.0,
+        Par::Seq,
+    );
+    Array2::from_shape_fn((p, p), |(i, j)| lower[(i.max(j), i.min(j))])
+}
+
+fn rows<'a>(matrix: &'a ndarray::CowArray<'_, f64, ndarray::Ix2>) -> MatRef<'a, f64> {
+    // The callers asked for the standard layout, so there is a slice.
+    MatRef::from_row_major_slice(matrix.as_slice().unwrap_or_default(), matrix.nrows(), matrix.ncols())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn products_equal_ndarrays_own_at_awkward_sizes_and_layouts() {
+        let matrix =
+            |n: usize, m: usize| Array2::from_shape_fn((n, m), |(i, j)| ((i * 5 + j * 11 + i * j) as f64 * 0.37).sin());
+        for (n, p, q) in [(0, 2, 3), (1, 1, 1), (7, 5, 3), (65, 33, 17), (130, 1, 40)] {
+            let (a, b) = (matrix(n, p), matrix(n, q));
+            // Sums of n terms of order 1, in another order: n x eps, with room.
+            let close = |x: &Array2<f64>, y: &Array2<f64>| {
+                x.dim() == y.dim() && x.iter().zip(y).all(|(u, v)| (u - v).abs() < 1e-12)
+            };
+            assert!(close(&transposed_product(a.view(), b.view()), &a.t().dot(&b)), "{n} {p} {q}");
+            let symmetric = gram(a.view());
+            assert!(close(&symmetric, &a.t().dot(&a)), "{n} {p}");
+            assert_eq!(symmetric, symmetric.t());
+            // A transposed view has columns for rows in memory.
+            let turned = matrix(p, n);
+            assert!(close(&gram(turned.t()), &turned.dot(&turned.t())), "{n} {p}");
+        }
+    }
+}
