@@ -1,7 +1,8 @@
 //! Products that analyses spend their time in: A'B and the symmetric X'X, by faer's kernels on one thread.
 //!
-//! faer picks AVX-512 where the processor has it, and X'X computes one triangle only. Measured on 10,000 x 512: X'X takes a
-//! third of the time of ndarray's own product (bench `cka`).
+//! faer picks AVX-512 where the processor has it, and X'X computes one triangle only. With them instead of ndarray's own
+//! product, biased CKA of 1,000 x 256 responses fell from 15.1 to 6.6 ms and of 10,000 x 512 from 543 to 388 ms (bench `cka`,
+//! one thread of a shared machine).
 
 use faer::linalg::matmul::matmul;
 use faer::linalg::matmul::triangular::{BlockStructure, matmul as triangular_matmul};
