@@ -231,8 +231,13 @@ fn both_routes_learn_prototypes_and_learned_features_beat_frozen_ones() {
             train(&mut model, rule, Task::CrossEntropy, &train_set, Some(&test_set), &mut NoCheckpoints).unwrap();
         history.last().unwrap().test_accuracy.unwrap()
     };
-    assert!(accuracy(&gradient(Route::Backprop, 20)) >= 0.9);
-    assert!(accuracy(&gradient(Route::RandomFeedback, 20)) >= 0.9);
+    let frozen = accuracy(&Gradient { trained: Trained::Readout, ..gradient(Route::Backprop, 20) });
+    for route in [Route::Backprop, Route::RandomFeedback] {
+        let learned = accuracy(&gradient(route, 20));
+        assert!(learned >= 0.9, "{route:?}: {learned}");
+        // systems.md C9: a frozen hidden layer is at least 0.05 worse.
+        assert!(learned >= frozen + 0.05, "{route:?}: {learned} against frozen {frozen}");
+    }
 }
 
 #[test]
