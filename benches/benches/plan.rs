@@ -24,18 +24,32 @@ fn pipeline(nodes: usize) -> String {
     text
 }
 
+/// A pipeline of `nodes` nodes (and one of data) by a sweep of one parameter, which validates a node for every value.
+fn parameter_sweep(nodes: usize) -> String {
+    let rates: Vec<String> = (0..nodes / 2).map(|i| format!("{:.9}", 1e-4 + i as f64 * 1e-8)).collect();
+    format!(
+        "[pipeline]\nname = \"many\"\nquestion = \"?\"\n[data.d]\nkind = \"digits\"\n\
+         [model.a]\narchitecture = {{ kind = \"mlp\", hidden = [8] }}\nobjective = {{ kind = \"cross-entropy\" }}\n\
+         learning = {{ kind = \"gradient\" }}\ntrain_on = \"data.d\"\n\
+         [analysis.a]\nkind = \"ablation\"\nof = \"model.a\"\non = \"data.d\"\n\
+         [sweep]\n\"model.a.learning.rate\" = [{}]\n",
+        rates.join(", ")
+    )
+}
+
 fn planning(criterion: &mut Criterion) {
     let library = Library::new("nowhere").expect("valid manifests");
     let mut group = criterion.benchmark_group("plan");
     group.sample_size(10);
-    for nodes in [12_500, 25_000, 50_000, 100_000] {
-        let text = pipeline(nodes);
+    for (nodes, sweep) in [12_500, 25_000, 50_000, 100_000].into_iter().flat_map(|n| [(n, "seed"), (n, "parameter")]) {
+        let (text, expected) =
+            if sweep == "seed" { (pipeline(nodes), nodes) } else { (parameter_sweep(nodes), nodes + 1) };
         group.throughput(Throughput::Elements(nodes as u64));
-        group.bench_with_input(BenchmarkId::from_parameter(nodes), &text, |b, text| {
+        group.bench_with_input(BenchmarkId::new(sweep, nodes), &text, |b, text| {
             b.iter(|| {
                 let declaration = check(text, &[], REGISTRY).unwrap_or_else(|d| panic!("{d:?}"));
                 let plan = Plan::build(&declaration, &library).expect("no files are read");
-                assert_eq!(plan.nodes.len(), nodes);
+                assert_eq!(plan.nodes.len(), expected);
                 plan
             });
         });

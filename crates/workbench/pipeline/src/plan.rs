@@ -77,7 +77,9 @@ impl Plan {
         };
         let mut by_key: HashMap<String, usize> = HashMap::new();
         for variant in &declaration.variants {
-            let order = if variant.changed.is_empty() {
+            let same_graph =
+                variant.changed.iter().all(|(&i, node)| node.references == declaration.nodes[i].references);
+            let order = if same_graph {
                 order.clone()
             } else {
                 let nodes: Vec<Node> = (0..declaration.nodes.len())

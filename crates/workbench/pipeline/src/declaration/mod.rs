@@ -97,6 +97,7 @@ const NODE_KEYS: [&str; 2] = ["kind", "seed"];
 /// # Errors
 /// All diagnostics, in the order of the file.
 pub fn check(text: &str, overrides: &[String], registry: Registry) -> Result<Declaration, Vec<Diagnostic>> {
+    let schemas = Schemas::new(registry);
     let (mut root, mut diagnostics) = document::parse(text);
     for one in overrides {
         if let Err(diagnostic) = document::apply_override(&mut root, one) {
@@ -116,7 +117,7 @@ pub fn check(text: &str, overrides: &[String], registry: Registry) -> Result<Dec
         };
         for (key, node) in &nodes.entries {
             let address = format!("{}.{}", role.name(), key.name);
-            drafts.extend(check_node(role, &address, node, registry, &mut diagnostics));
+            drafts.extend(check_node(role, &address, node, &schemas, &mut diagnostics));
         }
     }
     if drafts.is_empty() && diagnostics.is_empty() {
@@ -138,7 +139,7 @@ pub fn check(text: &str, overrides: &[String], registry: Registry) -> Result<Dec
         found => found,
     });
     let points = variants(sweep, seed, &mut diagnostics);
-    let variants = resolve_variants(&points, seed, &drafts, registry, &mut diagnostics);
+    let variants = resolve_variants(&points, seed, &drafts, &schemas, &mut diagnostics);
     diagnostics.sort_by_key(|d| if let Place::File(span) = &d.place { span.start } else { usize::MAX });
     diagnostics.dedup();
     match header {
@@ -205,6 +206,23 @@ fn check_header(table: &Table, place: &Place, diagnostics: &mut Vec<Diagnostic>)
     header
 }
 
+/// The schemas of all stages, derived once for each check: a sweep validates a node for every variant.
+struct Schemas {
+    registry: Registry,
+    by_stage: BTreeMap<(Role, &'static str), Json>,
+}
+
+impl Schemas {
+    fn new(registry: Registry) -> Self {
+        let by_stage = registry.stages().iter().map(|s| ((s.role(), s.kind()), s.schema())).collect();
+        Self { registry, by_stage }
+    }
+
+    fn of(&self, stage: &dyn Stage) -> &Json {
+        self.by_stage.get(&(stage.role(), stage.kind())).unwrap_or(&Json::Null)
+    }
+}
+
 /// A node while it is being checked.
 struct Draft {
     address: String,
@@ -218,7 +236,7 @@ fn check_node(
     role: Role,
     address: &str,
     value: &Value,
-    registry: Registry,
+    schemas: &Schemas,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<Draft> {
     let Some(table) = value.as_table() else {
@@ -227,7 +245,7 @@ fn check_node(
     };
     let mut draft =
         Draft { address: address.to_owned(), stage: None, value: value.clone(), references: vec![], node: None };
-    let kinds: Vec<&str> = registry.of_role(role).map(Stage::kind).collect();
+    let kinds: Vec<&str> = schemas.registry.of_role(role).map(Stage::kind).collect();
     let kind = if kinds == [""] {
         ""
     } else {
@@ -243,14 +261,14 @@ fn check_node(
             }
         }
     };
-    let stage = registry.find(role, kind)?;
+    let stage = schemas.registry.find(role, kind)?;
     draft.stage = Some(stage);
     let mut findings = Findings::default();
     let inner = Value {
         data: Data::Table(table.without(if kind.is_empty() { &NODE_KEYS[1..] } else { &NODE_KEYS })),
         place: value.place.clone(),
     };
-    validate(&inner, &stage.schema(), address, &mut findings);
+    validate(&inner, schemas.of(stage), address, &mut findings);
     let seed = table.get("seed").map(|seed| match &seed.data {
         Data::Integer(number) if *number >= 0 => Ok(*number as u64),
         _ => Err(Diagnostic {

@@ -3,10 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::declaration::references::split_reference;
-use crate::declaration::{Draft, ResolvedVariant, check_node};
+use crate::declaration::{Draft, ResolvedVariant, Schemas, check_node};
 use crate::diagnostic::Diagnostic;
 use crate::document::{self, Data, Value};
-use crate::registry::Registry;
 use crate::suggest::nearest;
 use crate::sweep::Variant;
 
@@ -15,7 +14,7 @@ pub fn resolve_variants(
     points: &[Variant],
     seed: u64,
     drafts: &[Draft],
-    registry: Registry,
+    schemas: &Schemas,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Vec<ResolvedVariant> {
     let mut resolved = Vec::with_capacity(points.len());
@@ -55,7 +54,7 @@ pub fn resolve_variants(
             let draft = &drafts[index];
             let Some(stage) = draft.stage else { continue };
             let mut found = Vec::new();
-            let node = check_node(stage.role(), &draft.address, &value, registry, &mut found).and_then(|d| d.node);
+            let node = check_node(stage.role(), &draft.address, &value, schemas, &mut found).and_then(|d| d.node);
             // Mistakes that the unswept node has too are reported there.
             if draft.node.is_some() {
                 diagnostics.append(&mut found);

@@ -7,7 +7,7 @@ use rheobase_core::{Estimate, NullDistribution, Seed};
 use rheobase_data::Table;
 use rheobase_pipeline::{Context, Input, Outcome, OutputInfo, Role, StageError};
 use rheobase_report::figure::Heatmap;
-use rheobase_similarity::{Bias, linear_cka};
+use rheobase_similarity::{Bias, Error, linear_cka};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -63,8 +63,12 @@ impl Kind for Cka {
                     return Err(StageError::Interrupted);
                 }
                 let pair = |bias| linear_cka(all[a].responses.view(), all[b].responses.view(), bias);
-                // A layer that never varies has no similarity; its cells say so.
-                let (Ok(value), Ok(biased)) = (pair(Bias::Unbiased), pair(Bias::Biased)) else { continue };
+                let (value, biased) = match (pair(Bias::Unbiased), pair(Bias::Biased)) {
+                    (Ok(value), Ok(biased)) => (value, biased),
+                    // A layer that never varies has no similarity; its cells say so.
+                    (Err(Error::Constant { .. }), _) | (_, Err(Error::Constant { .. })) => continue,
+                    (Err(error), _) | (_, Err(error)) => return Err(failed(error)),
+                };
                 unbiased[[a, b]] = value;
                 unbiased[[b, a]] = value;
                 if a == b {

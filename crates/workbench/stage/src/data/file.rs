@@ -51,6 +51,7 @@ impl Kind for File {
     const VERSION: u32 = 1;
     const ABOUT: &'static str = "your own images from CSV, Parquet, NPZ, NPY or IDX";
     const OUTPUTS: &'static [OutputInfo] = DATASET_OUTPUTS;
+    const READS_OUTSIDE: bool = true;
 
     fn fingerprint(parameters: &FileParameters, _: &Library) -> Result<String, StageError> {
         let mut hasher = blake3::Hasher::new();

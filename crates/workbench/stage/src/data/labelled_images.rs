@@ -67,6 +67,7 @@ impl Kind for LabelledImages {
     const VERSION: u32 = 1;
     const ABOUT: &'static str = "MNIST or Fashion-MNIST, 28 x 28 pixels, after `rheobase data fetch`";
     const OUTPUTS: &'static [OutputInfo] = DATASET_OUTPUTS;
+    const READS_OUTSIDE: bool = true;
 
     fn memory_mib(_: &LabelledImagesParameters) -> u64 {
         1500

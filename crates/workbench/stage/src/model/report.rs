@@ -1,7 +1,7 @@
 //! What a model node reports of its training: history, weights, principal subspace.
 
+use rheobase_core::Estimate;
 use rheobase_core::statistics::wilson_interval;
-use rheobase_core::{Estimate, Interval};
 use rheobase_data::Table;
 use rheobase_linalg::{eigh, qr};
 use rheobase_pipeline::{Outcome, StageError};
@@ -156,13 +156,7 @@ pub fn report_subspace(
         let variant = "mean squared cosine of the principal angles between the span of the weights and that of as many principal components; 1 is the same subspace";
         let estimate = Estimate::new(value, "principal subspace overlap", variant, rows.len(), "training images")
             .with_constant("components", units as f64)
-            .with_constant("before_training", before)
-            .with_interval(Interval {
-                low: value,
-                high: value,
-                level: 1.0,
-                method: "exact for these weights and images".into(),
-            });
+            .with_constant("before_training", before);
         outcome.metric("principal_subspace_overlap", estimate);
     }
     Ok(())
