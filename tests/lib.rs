@@ -86,9 +86,13 @@ impl Workplace {
     }
 }
 
-/// Folder of the project.
+/// Folder of the project, as cargo names it when the test runs: one target folder may serve several clones.
+///
+/// # Panics
+/// If the test was not started by cargo.
 pub fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ is inside the project").to_path_buf()
+    let package = std::env::var("CARGO_MANIFEST_DIR").expect("cargo starts the tests");
+    Path::new(&package).ancestors().nth(3).expect("crates/workbench/cli is inside the project").to_path_buf()
 }
 
 /// stderr as text.

@@ -226,14 +226,16 @@ fn feedback_alignment_solves_the_linear_task_of_lillicrap_and_aligns() {
 fn both_routes_learn_prototypes_and_learned_features_beat_frozen_ones() {
     let (train_set, test_set) = (prototypes(500, &Seed::root(1)), prototypes(500, &Seed::root(2)));
     let accuracy = |rule: &Gradient| {
-        let mut model = mlp(1);
+        // Eight hidden units are too few to do without learning: over five seeds frozen ones reach .50 to .61, learned ones .99.
+        let network = Mlp { hidden: vec![8], activation: Activation::Relu }.build([1, 8, 8], 10).unwrap();
+        let mut model = Model::feedforward(network, &Seed::root(1));
         let history =
             train(&mut model, rule, Task::CrossEntropy, &train_set, Some(&test_set), &mut NoCheckpoints).unwrap();
         history.last().unwrap().test_accuracy.unwrap()
     };
-    let frozen = accuracy(&Gradient { trained: Trained::Readout, ..gradient(Route::Backprop, 20) });
+    let frozen = accuracy(&Gradient { trained: Trained::Readout, ..gradient(Route::Backprop, 40) });
     for route in [Route::Backprop, Route::RandomFeedback] {
-        let learned = accuracy(&gradient(route, 20));
+        let learned = accuracy(&gradient(route, 40));
         assert!(learned >= 0.9, "{route:?}: {learned}");
         // systems.md C9: a frozen hidden layer is at least 0.05 worse.
         assert!(learned >= frozen + 0.05, "{route:?}: {learned} against frozen {frozen}");

@@ -30,7 +30,9 @@ fn valid_files() -> Vec<Vec<u8>> {
     write_npz(&npz, &BTreeMap::from([("x".to_owned(), Array::F64(array![1.0, 2.0, 3.0].into_dyn()))])).unwrap();
     let mut files = vec![std::fs::read(parquet).unwrap(), std::fs::read(npz).unwrap(), table.to_csv().into_bytes()];
     files.push(vec![0, 0, 8, 2, 0, 0, 0, 2, 0, 0, 0, 2, 1, 2, 3, 4]);
-    let datasets = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../datasets");
+    // Read when the test runs: one target folder may serve several clones.
+    let package = std::env::var("CARGO_MANIFEST_DIR").unwrap();
+    let datasets = std::path::Path::new(&package).join("../../../datasets");
     files.push(std::fs::read(datasets.join("digits/labels.idx1-ubyte.gz")).unwrap());
     files.push(std::fs::read(datasets.join("photographs/rocket.png")).unwrap());
     files
