@@ -1,0 +1,12 @@
+//! Formulas as text: rates with units, regions, and parameters that depend on distance.
+//!
+//! A text is parsed ([`parse`]), its units are checked ([`units`]), and it is compiled to a list of operations over
+//! blocks of numbers ([`program`]), so that a formula costs little more than Rust code would.
+
+mod parse;
+mod program;
+mod units;
+
+pub use parse::{Formula, parse};
+pub use program::{BLOCK, Program};
+pub use units::{Dimension, unit};

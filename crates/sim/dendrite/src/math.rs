@@ -1,0 +1,261 @@
+//! Elementary functions without branches, so that loops over them vectorise, and numbers that carry a derivative.
+//!
+//! `exp`: argument reduction by multiples of ln 2 (Cody & Waite 1980) and a polynomial of degree 12.
+//! `ln`: the series of atanh on (m - 1)/(m + 1). Both are within 2 units in the last place (tested against std).
+
+use std::ops::{Add, Div, Mul, Neg, Sub};
+
+const ROUND: f64 = 6_755_399_441_055_744.0; // 1.5 * 2^52: adding it leaves the nearest integer in the low bits
+const LN2_HIGH: f64 = 0.693_147_180_369_123_816_49;
+const LN2_LOW: f64 = 1.908_214_929_270_587_7e-10;
+
+/// e to the x; saturates below 1e-307 and above 1e307, keeps NaN.
+#[inline(always)]
+pub fn exp(x: f64) -> f64 {
+    let x = if x > 708.0 { 708.0 } else { x };
+    let x = if x < -708.0 { -708.0 } else { x };
+    let shifted = x.mul_add(std::f64::consts::LOG2_E, ROUND);
+    let n = shifted - ROUND;
+    let r = n.mul_add(-LN2_HIGH, x);
+    let r = n.mul_add(-LN2_LOW, r);
+    let mut p = 1.0 / 479_001_600.0;
+    for c in [
+        1.0 / 39_916_800.0,
+        1.0 / 3_628_800.0,
+        1.0 / 362_880.0,
+        1.0 / 40_320.0,
+        1.0 / 5_040.0,
+        1.0 / 720.0,
+        1.0 / 120.0,
+        1.0 / 24.0,
+        1.0 / 6.0,
+        0.5,
+        1.0,
+        1.0,
+    ] {
+        p = f64::mul_add(p, r, c);
+    }
+    let scale = f64::from_bits((shifted.to_bits() << 52).wrapping_add(1023 << 52));
+    p * scale
+}
+
+/// Natural logarithm of a normal positive number; what is not positive is taken as 1e-300.
+#[inline(always)]
+pub fn ln(x: f64) -> f64 {
+    let x = if x > 1e-300 { x } else { 1e-300 };
+    // Bits above sqrt(1/2) move into the exponent, so that the mantissa lies in [sqrt(1/2), sqrt(2)).
+    let bits = x.to_bits().wrapping_sub(0x3fe6_a09e_667f_3bcd);
+    let exponent = (bits >> 52) ^ 0x800; // 12 bits two's complement, made non-negative
+    let n = f64::from_bits(0x4330_0000_0000_0000 | (exponent & 0xfff)) - (4_503_599_627_370_496.0 + 2048.0);
+    let m = f64::from_bits((bits & 0x000f_ffff_ffff_ffff).wrapping_add(0x3fe6_a09e_667f_3bcd));
+    let s = (m - 1.0) / (m + 1.0);
+    let q = s * s;
+    let mut p = 1.0 / 23.0;
+    for c in [
+        1.0 / 21.0,
+        1.0 / 19.0,
+        1.0 / 17.0,
+        1.0 / 15.0,
+        1.0 / 13.0,
+        1.0 / 11.0,
+        1.0 / 9.0,
+        1.0 / 7.0,
+        1.0 / 5.0,
+        1.0 / 3.0,
+    ] {
+        p = f64::mul_add(p, q, c);
+    }
+    let twice = s + s;
+    n.mul_add(LN2_HIGH, twice + n.mul_add(LN2_LOW, twice * q * p))
+}
+
+/// A number that channel kinetics can be written with: `f64` for simulation, [`Dual`] for derivatives.
+pub trait Real:
+    Copy
+    + Add<Output = Self>
+    + Sub<Output = Self>
+    + Mul<Output = Self>
+    + Div<Output = Self>
+    + Neg<Output = Self>
+    + Add<f64, Output = Self>
+    + Sub<f64, Output = Self>
+    + Mul<f64, Output = Self>
+    + Div<f64, Output = Self>
+{
+    /// A constant.
+    fn constant(value: f64) -> Self;
+    /// Its value.
+    fn value(self) -> f64;
+    /// e to it.
+    fn exp(self) -> Self;
+    /// Natural logarithm.
+    fn ln(self) -> Self;
+    /// `self` if the condition holds, else `other`; both are computed.
+    fn if_else(condition: bool, yes: Self, no: Self) -> Self;
+
+    /// 1 / it.
+    #[inline(always)]
+    fn recip(self) -> Self {
+        Self::constant(1.0) / self
+    }
+    /// Its square.
+    #[inline(always)]
+    fn squared(self) -> Self {
+        self * self
+    }
+    /// It to the power of a constant; the base must be positive.
+    #[inline(always)]
+    fn power(self, exponent: f64) -> Self {
+        (self.ln() * exponent).exp()
+    }
+}
+
+impl Real for f64 {
+    #[inline(always)]
+    fn constant(value: f64) -> Self {
+        value
+    }
+    #[inline(always)]
+    fn value(self) -> f64 {
+        self
+    }
+    #[inline(always)]
+    fn exp(self) -> Self {
+        exp(self)
+    }
+    #[inline(always)]
+    fn ln(self) -> Self {
+        ln(self)
+    }
+    #[inline(always)]
+    fn if_else(condition: bool, yes: Self, no: Self) -> Self {
+        if condition { yes } else { no }
+    }
+}
+
+/// x / (1 - e^-x), the shape of most opening rates; its removable singularity at 0 is replaced by the series.
+#[inline(always)]
+pub fn linoid<T: Real>(x: T) -> T {
+    // Below .02 the series is exact to 2e-15 and the quotient loses digits.
+    let near = x.value().abs() < 0.02;
+    let q = x.squared();
+    let series = (q / -720.0 + 1.0 / 12.0) * q + x * 0.5 + 1.0;
+    let safe = T::if_else(near, T::constant(1.0), x);
+    T::if_else(near, series, safe / (-((-safe).exp()) + 1.0))
+}
+
+/// 1 / (1 + e^-x).
+#[inline(always)]
+pub fn logistic<T: Real>(x: T) -> T {
+    ((-x).exp() + 1.0).recip()
+}
+
+/// A value with its derivative along one direction (forward differentiation).
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Dual {
+    /// Value.
+    pub value: f64,
+    /// Derivative.
+    pub slope: f64,
+}
+
+impl Dual {
+    /// The variable of differentiation.
+    pub fn variable(value: f64) -> Self {
+        Self { value, slope: 1.0 }
+    }
+}
+
+macro_rules! dual_operator {
+    ($operator:ident, $method:ident, |$a:ident, $b:ident| $value:expr, $slope:expr) => {
+        impl $operator for Dual {
+            type Output = Self;
+            fn $method(self, other: Self) -> Self {
+                let ($a, $b) = (self, other);
+                Self { value: $value, slope: $slope }
+            }
+        }
+        impl $operator<f64> for Dual {
+            type Output = Self;
+            fn $method(self, other: f64) -> Self {
+                let ($a, $b) = (self, Self { value: other, slope: 0.0 });
+                Self { value: $value, slope: $slope }
+            }
+        }
+    };
+}
+
+dual_operator!(Add, add, |a, b| a.value + b.value, a.slope + b.slope);
+dual_operator!(Sub, sub, |a, b| a.value - b.value, a.slope - b.slope);
+dual_operator!(Mul, mul, |a, b| a.value * b.value, a.slope * b.value + a.value * b.slope);
+dual_operator!(Div, div, |a, b| a.value / b.value, (a.slope - a.value / b.value * b.slope) / b.value);
+
+impl Neg for Dual {
+    type Output = Self;
+    fn neg(self) -> Self {
+        Self { value: -self.value, slope: -self.slope }
+    }
+}
+
+impl Real for Dual {
+    fn constant(value: f64) -> Self {
+        Self { value, slope: 0.0 }
+    }
+    fn value(self) -> f64 {
+        self.value
+    }
+    fn exp(self) -> Self {
+        let value = exp(self.value);
+        Self { value, slope: value * self.slope }
+    }
+    fn ln(self) -> Self {
+        Self { value: ln(self.value), slope: self.slope / self.value }
+    }
+    fn if_else(condition: bool, yes: Self, no: Self) -> Self {
+        if condition { yes } else { no }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exp_and_ln_are_within_two_units_in_the_last_place() {
+        for i in -70_000..70_000 {
+            let x = f64::from(i) * 0.01;
+            let reference = x.exp();
+            assert!((exp(x) - reference).abs() <= 2.0 * f64::EPSILON * reference, "exp {x}");
+            if i > 0 {
+                for y in [x, 1.0 + x * 1e-4, x * 1e-280, x * 1e280] {
+                    let reference = y.ln();
+                    assert!((ln(y) - reference).abs() <= 2.0 * f64::EPSILON * reference.abs() + 1e-17, "ln {y}");
+                }
+            }
+        }
+        assert!(exp(f64::NAN).is_nan());
+        assert_eq!(exp(0.0), 1.0);
+    }
+
+    #[test]
+    fn linoid_is_smooth_through_zero() {
+        for i in -400..400 {
+            let x = f64::from(i) * 1e-4;
+            // Reference by expm1, which keeps its digits near 0.
+            let reference = if x == 0.0 { 1.0 } else { x / -f64::exp_m1(-x) };
+            assert!((linoid(x) - reference).abs() < 2e-14, "{x}: {} {reference}", linoid(x));
+        }
+    }
+
+    #[test]
+    fn dual_numbers_carry_the_derivative() {
+        let f = |x: f64| linoid(x) * x.exp() / (x.ln() + 3.0).squared();
+        let g = |x: Dual| linoid(x) * x.exp() / (x.ln() + 3.0).squared();
+        for x in [0.01, 0.5, 2.0] {
+            let h = 1e-5;
+            let numeric = (f(x + h) - f(x - h)) / (2.0 * h);
+            // Central differences: h^2 times the third derivative, at most 1e-6 here.
+            assert!((g(Dual::variable(x)).slope - numeric).abs() < 1e-6 * numeric.abs().max(1.0), "{x}");
+        }
+    }
+}

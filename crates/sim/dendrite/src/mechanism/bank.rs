@@ -1,0 +1,346 @@
+//! All compartments of one mechanism: states, parameters and the vectorised step.
+
+use super::MechanismInfo;
+use crate::math::{Dual, Real};
+use crate::vectorised::{Kernel, vectorised};
+
+/// Compartments worked on at once.
+const BLOCK: usize = 32;
+
+/// Where a gate tends to, and how fast: x' = (limit - x) rate.
+#[derive(Debug, Clone, Copy)]
+pub struct Gate<T> {
+    /// Steady state.
+    pub limit: T,
+    /// 1 / time constant, in 1/ms.
+    pub rate_per_ms: T,
+}
+
+/// A current i = g V - ge in nA, linear around the present voltage.
+#[derive(Debug, Clone, Copy)]
+pub struct Current<T> {
+    /// Slope conductance in uS.
+    pub g: T,
+    /// Conductance times reversal potential in nA.
+    pub ge: T,
+}
+
+impl<T: Real> Current<T> {
+    /// g (V - e).
+    #[inline(always)]
+    pub fn ohmic(g: T, e_mv: f64) -> Self {
+        Self { g, ge: g * e_mv }
+    }
+}
+
+/// Kinetics of a mechanism with `S` gates and `P` parameters.
+pub trait Channel<const S: usize, const P: usize>: Send + Sync + 'static {
+    /// Name, source, parameters.
+    const INFO: MechanismInfo;
+
+    /// Gates at a voltage in mV and a calcium concentration in mM. No branches: it runs in vectorised loops.
+    fn gates<T: Real>(v: T, calcium: T, parameters: &[f64; P]) -> [Gate<T>; S];
+
+    /// Current for these states; `e_calcium` is the reversal potential of calcium in mV.
+    fn current<T: Real>(v: T, e_calcium: T, states: &[T; S], parameters: &[f64; P]) -> Current<T>;
+}
+
+/// Voltages, currents and calcium of the compartments that have the same mechanisms; arrays of shape (compartments, lanes).
+#[derive(Debug, Clone, Default)]
+pub struct Membrane {
+    /// Voltage in mV.
+    pub v: Vec<f64>,
+    /// Sum of conductances in uS.
+    pub g: Vec<f64>,
+    /// Sum of g E in nA.
+    pub ge: Vec<f64>,
+    /// Calcium concentration in mM.
+    pub calcium: Vec<f64>,
+    /// Reversal potential of calcium in mV.
+    pub e_calcium: Vec<f64>,
+    /// Part of `g` that calcium carries.
+    pub g_calcium: Vec<f64>,
+    /// Part of `ge` that calcium carries.
+    pub ge_calcium: Vec<f64>,
+}
+
+impl Membrane {
+    /// For a number of compartments times lanes.
+    pub fn new(size: usize, e_calcium_mv: f64) -> Self {
+        Self {
+            v: vec![0.0; size],
+            g: vec![0.0; size],
+            ge: vec![0.0; size],
+            calcium: vec![5e-5; size],
+            e_calcium: vec![e_calcium_mv; size],
+            g_calcium: vec![0.0; size],
+            ge_calcium: vec![0.0; size],
+        }
+    }
+}
+
+/// What a gradient needs to know of one compartment and step.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Pullback {
+    /// Sensitivity to the voltage.
+    pub v: f64,
+    /// Sensitivity to the calcium concentration.
+    pub calcium: f64,
+    /// Sensitivity to the reversal potential of calcium.
+    pub e_calcium: f64,
+}
+
+/// The mechanism in all compartments of a [`Membrane`].
+pub trait Bank: Send + Sync {
+    /// Its name.
+    fn name(&self) -> &str;
+
+    /// Names of its states.
+    fn state_names(&self) -> Vec<String>;
+
+    /// Puts every gate at its steady state.
+    fn settle(&mut self, membrane: &Membrane);
+
+    /// Moves the gates by `dt_ms` at the membrane's voltage, then adds conductances and currents.
+    fn step(&mut self, membrane: &mut Membrane, dt_ms: f64);
+
+    /// States, one list of shape (compartments, lanes) each.
+    fn states(&self) -> Vec<&[f64]>;
+
+    /// The same, to be written.
+    fn states_mut(&mut self) -> Vec<&mut Vec<f64>>;
+
+    /// Values of a parameter, shape (compartments, lanes); `None` if there is none of this name.
+    fn parameter_mut(&mut self, name: &str) -> Option<&mut Vec<f64>>;
+
+    /// Reverse of one [`Bank::step`] in one compartment.
+    ///
+    /// `old` are the states before the step, `current` the sensitivities to g and ge after it; `states` enters as the
+    /// sensitivity to the states after the step and leaves as that to those before. Returns the sensitivities to the
+    /// membrane, and adds those to the parameters. The default is for mechanisms without a derivative.
+    ///
+    /// # Errors
+    /// If the mechanism has no derivative.
+    fn pull_back(
+        &self,
+        index: usize,
+        membrane: [f64; 3],
+        dt_ms: f64,
+        old: &[f64],
+        current: (f64, f64),
+        states: &mut [f64],
+        parameters: &mut [f64],
+    ) -> crate::Result<Pullback> {
+        let _ = (index, membrane, dt_ms, old, current, states, parameters);
+        Err(crate::Error::Description(format!("{} has no derivative; gradients need one", self.name())))
+    }
+}
+
+/// A [`Channel`] in many compartments.
+struct ChannelBank<const S: usize, const P: usize, C> {
+    states: [Vec<f64>; S],
+    parameters: [Vec<f64>; P],
+    channel: std::marker::PhantomData<fn() -> C>,
+}
+
+/// Makes the bank of a channel; `parameters` has one value per compartment, spread over the lanes here.
+pub(super) fn make<const S: usize, const P: usize, C: Channel<S, P>>(
+    parameters: Vec<Vec<f64>>,
+    lanes: usize,
+) -> Box<dyn Bank> {
+    let mut spread = parameters.iter().map(|values| values.iter().flat_map(|&v| std::iter::repeat_n(v, lanes)).collect());
+    let parameters: [Vec<f64>; P] = std::array::from_fn(|_| spread.next().expect("as many parameters as declared"));
+    let size = parameters.first().map_or(0, Vec::len);
+    Box::new(ChannelBank::<S, P, C> {
+        states: std::array::from_fn(|_| vec![0.0; size]),
+        parameters,
+        channel: std::marker::PhantomData,
+    })
+}
+
+impl<const S: usize, const P: usize, C: Channel<S, P>> ChannelBank<S, P, C> {
+    fn parameters_at(&self, i: usize) -> [f64; P] {
+        std::array::from_fn(|k| self.parameters[k][i])
+    }
+}
+
+impl<const S: usize, const P: usize, C: Channel<S, P>> Bank for ChannelBank<S, P, C> {
+    fn name(&self) -> &str {
+        C::INFO.name
+    }
+
+    fn state_names(&self) -> Vec<String> {
+        C::INFO.states.iter().map(|s| (*s).to_owned()).collect()
+    }
+
+    fn settle(&mut self, membrane: &Membrane) {
+        for i in 0..membrane.v.len() {
+            let gates = C::gates(membrane.v[i], membrane.calcium[i], &self.parameters_at(i));
+            for (state, gate) in self.states.iter_mut().zip(gates) {
+                state[i] = gate.limit;
+            }
+        }
+    }
+
+    fn step(&mut self, membrane: &mut Membrane, dt_ms: f64) {
+        vectorised(Step { bank: self, membrane, dt_ms });
+    }
+
+    fn states(&self) -> Vec<&[f64]> {
+        self.states.iter().map(Vec::as_slice).collect()
+    }
+
+    fn states_mut(&mut self) -> Vec<&mut Vec<f64>> {
+        self.states.iter_mut().collect()
+    }
+
+    fn parameter_mut(&mut self, name: &str) -> Option<&mut Vec<f64>> {
+        let place = C::INFO.parameters.iter().position(|p| p.name == name)?;
+        Some(&mut self.parameters[place])
+    }
+
+    fn pull_back(
+        &self,
+        index: usize,
+        [v, calcium, e_calcium]: [f64; 3],
+        dt_ms: f64,
+        old: &[f64],
+        current: (f64, f64),
+        states: &mut [f64],
+        parameters: &mut [f64],
+    ) -> crate::Result<Pullback> {
+        let p = self.parameters_at(index);
+        let old: [f64; S] = std::array::from_fn(|k| old[k]);
+        let constant = Dual::constant;
+        let advanced = |v: Dual, calcium: Dual| -> [Dual; S] {
+            let gates = C::gates(v, calcium, &p);
+            std::array::from_fn(|k| advance(constant(old[k]), gates[k], dt_ms))
+        };
+        let by_v = advanced(Dual::variable(v), constant(calcium));
+        let by_calcium = advanced(constant(v), Dual::variable(calcium));
+        let new: [f64; S] = std::array::from_fn(|k| by_v[k].value);
+        let flows = |c: Current<Dual>| current.0 * c.g.slope + current.1 * c.ge.slope;
+        let mut pulled = Pullback::default();
+        // What the current says about the states after the step.
+        for k in 0..S {
+            let mut seeded = new.map(constant);
+            seeded[k].slope = 1.0;
+            states[k] += flows(C::current(constant(v), constant(e_calcium), &seeded, &p));
+        }
+        let still = new.map(constant);
+        pulled.v += flows(C::current(Dual::variable(v), constant(e_calcium), &still, &p));
+        pulled.e_calcium += flows(C::current(constant(v), Dual::variable(e_calcium), &still, &p));
+        // Central differences with 1e-6 of a parameter's size: parameters enter linearly or nearly so.
+        for (k, sensitivity) in parameters.iter_mut().enumerate().take(P) {
+            let h = 1e-6 * p[k].abs().max(1e-6);
+            let shifted = |sign: f64| {
+                let mut q = p;
+                q[k] += sign * h;
+                let gates = C::gates(v, calcium, &q);
+                let later: f64 = (0..S).map(|j| states[j] * advance(old[j], gates[j], dt_ms)).sum();
+                let c = C::current(v, e_calcium, &new, &q);
+                current.0 * c.g + current.1 * c.ge + later
+            };
+            *sensitivity += (shifted(1.0) - shifted(-1.0)) / (2.0 * h);
+        }
+        for k in 0..S {
+            pulled.v += states[k] * by_v[k].slope;
+            pulled.calcium += states[k] * by_calcium[k].slope;
+            let gate = C::gates(v, calcium, &p)[k];
+            states[k] *= f64::exp(-dt_ms * gate.rate_per_ms);
+        }
+        Ok(pulled)
+    }
+}
+
+/// Exact solution of x' = (limit - x) rate over a step.
+#[inline(always)]
+pub(crate) fn advance<T: Real>(x: T, gate: Gate<T>, dt_ms: f64) -> T {
+    gate.limit + (x - gate.limit) * (gate.rate_per_ms * -dt_ms).exp()
+}
+
+struct Step<'a, const S: usize, const P: usize, C> {
+    bank: &'a mut ChannelBank<S, P, C>,
+    membrane: &'a mut Membrane,
+    dt_ms: f64,
+}
+
+/// Copies a block into a buffer of fixed size, so that the compiler knows lengths and that nothing overlaps.
+#[inline(always)]
+pub(crate) fn load(from: &[f64], start: usize, into: &mut [f64; BLOCK]) {
+    if let Some(block) = from.get(start..start + BLOCK) {
+        into.copy_from_slice(block);
+    } else {
+        let rest = &from[start..];
+        into[..rest.len()].copy_from_slice(rest);
+    }
+}
+
+#[inline(always)]
+pub(crate) fn store(to: &mut [f64], start: usize, from: &[f64; BLOCK]) {
+    if let Some(block) = to.get_mut(start..start + BLOCK) {
+        block.copy_from_slice(from);
+    } else {
+        let rest = &mut to[start..];
+        rest.copy_from_slice(&from[..rest.len()]);
+    }
+}
+
+impl<const S: usize, const P: usize, C: Channel<S, P>> Kernel for Step<'_, S, P, C> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Step { bank, membrane, dt_ms } = self;
+        let (mut v, mut calcium, mut e_calcium) = ([-60.0; BLOCK], [1e-4; BLOCK], [100.0; BLOCK]);
+        let mut p = [[1.0; BLOCK]; P];
+        let mut s = [[0.5; BLOCK]; S];
+        let (mut g, mut ge) = ([0.0; BLOCK], [0.0; BLOCK]);
+        let (mut g_calcium, mut ge_calcium) = ([0.0; BLOCK], [0.0; BLOCK]);
+        let mut start = 0;
+        while start < membrane.v.len() {
+            load(&membrane.v, start, &mut v);
+            if C::INFO.reads_calcium {
+                load(&membrane.calcium, start, &mut calcium);
+            }
+            if C::INFO.carries_calcium {
+                load(&membrane.e_calcium, start, &mut e_calcium);
+                load(&membrane.g_calcium, start, &mut g_calcium);
+                load(&membrane.ge_calcium, start, &mut ge_calcium);
+            }
+            for k in 0..P {
+                load(&bank.parameters[k], start, &mut p[k]);
+            }
+            for k in 0..S {
+                load(&bank.states[k], start, &mut s[k]);
+            }
+            load(&membrane.g, start, &mut g);
+            load(&membrane.ge, start, &mut ge);
+            for i in 0..BLOCK {
+                let parameters: [f64; P] = std::array::from_fn(|k| p[k][i]);
+                let gates = C::gates(v[i], calcium[i], &parameters);
+                let states: [f64; S] = std::array::from_fn(|k| advance(s[k][i], gates[k], dt_ms));
+                let current = C::current(v[i], e_calcium[i], &states, &parameters);
+                for k in 0..S {
+                    s[k][i] = states[k];
+                }
+                g[i] += current.g;
+                ge[i] += current.ge;
+                if C::INFO.carries_calcium {
+                    g_calcium[i] += current.g;
+                    ge_calcium[i] += current.ge;
+                }
+            }
+            for k in 0..S {
+                store(&mut bank.states[k], start, &s[k]);
+            }
+            store(&mut membrane.g, start, &g);
+            store(&mut membrane.ge, start, &ge);
+            if C::INFO.carries_calcium {
+                store(&mut membrane.g_calcium, start, &g_calcium);
+                store(&mut membrane.ge_calcium, start, &ge_calcium);
+            }
+            start += BLOCK;
+        }
+    }
+}

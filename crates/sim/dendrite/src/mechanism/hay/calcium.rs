@@ -1,0 +1,61 @@
+//! High- and low-voltage-activated calcium.
+
+use super::Q;
+use crate::math::{Real, linoid, logistic};
+use crate::mechanism::{Channel, Current, Gate, MechanismInfo, ParameterInfo, conductance, limit_and_tau, rates, reversal};
+
+/// High-voltage-activated calcium, m^2 h (after Reuveni et al. 1993).
+pub struct CaHva;
+/// Low-voltage-activated calcium, m^2 h (after Avery & Johnston 1996, Randall & Tsien 1997).
+pub struct CaLva;
+
+const CALCIUM: &[ParameterInfo] = &[conductance("g_s_per_cm2", 1e-5), reversal("e_mv", 132.457_934_163_700_9)];
+
+const fn info(name: &'static str, about: &'static str) -> MechanismInfo {
+    MechanismInfo {
+        name,
+        about,
+        states: &["m", "h"],
+        parameters: CALCIUM,
+        carries_calcium: true,
+        reads_calcium: false,
+    }
+}
+
+impl Channel<2, 2> for CaHva {
+    const INFO: MechanismInfo = info("hay-ca-hva", "High-voltage-activated calcium, m^2 h (Hay et al. 2011, after Reuveni et al. 1993)");
+
+    #[inline(always)]
+    fn gates<T: Real>(v: T, _: T, _: &[f64; 2]) -> [Gate<T>; 2] {
+        [
+            // .055 (-27 - V) / (e^((-27 - V) / 3.8) - 1) is linoid((V + 27) / 3.8) times .055 * 3.8.
+            rates(linoid((v + 27.0) * (1.0 / 3.8)) * (0.055 * 3.8), (-(v + 75.0) * (1.0 / 17.0)).exp() * 0.94),
+            rates((-(v + 13.0) * (1.0 / 50.0)).exp() * 0.000457, logistic((v + 15.0) * (1.0 / 28.0)) * 0.0065),
+        ]
+    }
+
+    #[inline(always)]
+    fn current<T: Real>(_: T, e_calcium: T, [m, h]: &[T; 2], p: &[f64; 2]) -> Current<T> {
+        let g = m.squared() * *h * p[0];
+        Current { g, ge: g * e_calcium }
+    }
+}
+
+impl Channel<2, 2> for CaLva {
+    const INFO: MechanismInfo = info("hay-ca-lva", "Low-voltage-activated calcium, m^2 h (Hay et al. 2011, after Avery & Johnston 1996)");
+
+    #[inline(always)]
+    fn gates<T: Real>(v: T, _: T, _: &[f64; 2]) -> [Gate<T>; 2] {
+        let w = v + 10.0;
+        [
+            limit_and_tau(logistic((w + 30.0) * (1.0 / 6.0)), (logistic(-(w + 25.0) * (1.0 / 5.0)) * 20.0 + 5.0) * (1.0 / Q)),
+            limit_and_tau(logistic(-(w + 80.0) * (1.0 / 6.4)), (logistic(-(w + 40.0) * (1.0 / 7.0)) * 50.0 + 20.0) * (1.0 / Q)),
+        ]
+    }
+
+    #[inline(always)]
+    fn current<T: Real>(_: T, e_calcium: T, [m, h]: &[T; 2], p: &[f64; 2]) -> Current<T> {
+        let g = m.squared() * *h * p[0];
+        Current { g, ge: g * e_calcium }
+    }
+}

@@ -1,0 +1,149 @@
+//! What a membrane consists of: one file per mechanism, one line in [`MECHANISMS`].
+//!
+//! A mechanism is written once, as a [`Channel`]: how its gates move and what current flows, for any [`Real`] number.
+//! From that come the vectorised step and the derivatives for gradients. Conductances are densities in S/cm2 where a
+//! user gives them, and uS per compartment inside.
+
+mod bahl;
+mod bank;
+mod ca1;
+mod calcium;
+mod connor_stevens;
+mod described;
+
+mod fitzhugh_nagumo;
+mod hay;
+mod hodgkin_huxley;
+
+pub use bank::{Bank, Channel, Current, Gate, Membrane, Pullback};
+pub use calcium::CalciumPool;
+pub(crate) use calcium::Pools;
+pub use described::DescribedChannel;
+
+use crate::math::Real;
+use crate::{Error, Result};
+
+/// A parameter of a mechanism.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ParameterInfo {
+    /// Name with its unit, such as `g_s_per_cm2`.
+    pub name: &'static str,
+    /// What it is.
+    pub about: &'static str,
+    /// Value where none is given.
+    pub default: f64,
+    /// Smallest allowed value.
+    pub low: f64,
+    /// Largest allowed value.
+    pub high: f64,
+}
+
+/// A density of conductance in S/cm2, which is turned into uS per compartment.
+pub const fn conductance(name: &'static str, default: f64) -> ParameterInfo {
+    ParameterInfo { name, about: "largest conductance in S/cm2", default, low: 0.0, high: 1e3 }
+}
+
+/// A reversal potential in mV.
+pub const fn reversal(name: &'static str, default: f64) -> ParameterInfo {
+    ParameterInfo { name, about: "reversal potential in mV", default, low: -500.0, high: 500.0 }
+}
+
+/// A voltage in mV.
+pub const fn voltage(name: &'static str, about: &'static str, default: f64) -> ParameterInfo {
+    ParameterInfo { name, about, default, low: -500.0, high: 500.0 }
+}
+
+/// A positive factor.
+pub const fn factor(name: &'static str, about: &'static str, default: f64) -> ParameterInfo {
+    ParameterInfo { name, about, default, low: 1e-9, high: 1e9 }
+}
+
+/// Name, source and parameters of a mechanism.
+#[derive(Debug, Clone, Copy)]
+pub struct MechanismInfo {
+    /// Name by which cells insert it.
+    pub name: &'static str,
+    /// What it is, with its source.
+    pub about: &'static str,
+    /// Names of its states.
+    pub states: &'static [&'static str],
+    /// Parameters; those whose unit is S/cm2 are scaled by the area of each compartment.
+    pub parameters: &'static [ParameterInfo],
+    /// Whether its current is carried by calcium, flows into a calcium pool and has the pool's reversal potential.
+    pub carries_calcium: bool,
+    /// Whether it reads the calcium concentration.
+    pub reads_calcium: bool,
+}
+
+/// Makes a [`Bank`] from values of shape (parameters, compartments).
+pub type BankMaker = fn(parameters: Vec<Vec<f64>>, lanes: usize) -> Box<dyn Bank>;
+
+/// A known mechanism.
+pub struct MechanismEntry {
+    /// Description.
+    pub info: &'static MechanismInfo,
+    /// Constructor.
+    pub make: BankMaker,
+}
+
+macro_rules! channels {
+    ($($channel:ty),* $(,)?) => {
+        &[$(MechanismEntry { info: &<$channel>::INFO, make: bank::make::<_, _, $channel> }),*]
+    };
+}
+
+/// Every channel; the passive leak and the calcium pool are part of the cable itself.
+pub const MECHANISMS: &[MechanismEntry] = channels![
+    hodgkin_huxley::HodgkinHuxley,
+    connor_stevens::ConnorStevens,
+    fitzhugh_nagumo::FitzHughNagumo,
+    hay::CaHva,
+    hay::CaLva,
+    hay::Ih,
+    hay::Im,
+    hay::KPst,
+    hay::KTst,
+    hay::NaTa,
+    hay::NaTs2,
+    hay::NapEt2,
+    hay::SkE2,
+    hay::Skv3,
+    bahl::Nat,
+    bahl::Kfast,
+    bahl::Kslow,
+    bahl::Nap,
+    bahl::Km,
+    bahl::IhBahl,
+    bahl::Sca,
+    bahl::Kca,
+    ca1::Na3,
+    ca1::Kdr,
+    ca1::KaProximal,
+    ca1::KaDistal,
+    ca1::Hd,
+];
+
+/// Finds a mechanism.
+///
+/// # Errors
+/// If there is none of this name; the known ones are listed.
+pub fn find(name: &str) -> Result<&'static MechanismEntry> {
+    MECHANISMS.iter().find(|entry| entry.info.name == name).ok_or_else(|| {
+        let mut known: Vec<&str> = MECHANISMS.iter().map(|e| e.info.name).collect();
+        known.extend(["passive", "calcium-pool"]);
+        Error::Unknown { what: "mechanism".into(), name: name.into(), known: known.join(", ") }
+    })
+}
+
+/// A gate with opening and closing rates in 1/ms.
+#[inline(always)]
+pub fn rates<T: Real>(opening: T, closing: T) -> Gate<T> {
+    let rate = opening + closing;
+    Gate { limit: opening / rate, rate_per_ms: rate }
+}
+
+/// A gate with limit and time constant in ms.
+#[inline(always)]
+pub fn limit_and_tau<T: Real>(limit: T, tau_ms: T) -> Gate<T> {
+    Gate { limit, rate_per_ms: tau_ms.recip() }
+}

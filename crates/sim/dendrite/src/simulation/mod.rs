@@ -1,0 +1,137 @@
+//! A cell in time: one or more lanes of the same cell, each with its own inputs and parameters.
+//!
+//! Each step of length h goes from t to t + h:
+//! 1. gates move to the time at which their conductances are used, exactly for the present voltage;
+//! 2. conductances, currents and axial coupling make one linear system, solved by elimination;
+//! 3. voltages move, spikes are detected, and events are sent.
+//!
+//! With [`Method::CrankNicolson`] gates, synapses and inputs are taken at t + h/2 and the voltage step is the doubled half
+//! step: second order, the default. With [`Method::BackwardEuler`] they are taken at t: first order, as NEURON's default.
+//! Recordings hold values at the beginning of a step; gates and conductances those used in the step.
+
+//T mod adaptive;
+mod build;
+mod clamp;
+mod events;
+//T mod gradient;
+//T mod impedance;
+//T mod network;
+mod probe;
+//T mod snapshot;
+mod step;
+
+pub use clamp::{Current, VoltageClamp};
+//T pub use gradient::{Gradient, Loss};
+//T pub use impedance::Impedance;
+//T pub use network::{Link, Network};
+pub use probe::Probe;
+//T pub use snapshot::Snapshot;
+
+use serde::{Deserialize, Serialize};
+
+use crate::mechanism::Bank;
+use crate::mechanism::Membrane;
+use crate::mechanism::Pools;
+use crate::solver::{CableTree, Elimination};
+use crate::synapse::{GradedSynapse, KineticBank, ReceptorBank};
+use clamp::PlacedClamps;
+use events::{Connection, Detector, Queue};
+use probe::Recording;
+
+/// How a step is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Method {
+    /// Second order: conductances at the middle of the step.
+    #[default]
+    CrankNicolson,
+    /// First order.
+    BackwardEuler,
+}
+
+/// Numbers of a simulation.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// Step in ms.
+    pub dt_ms: f64,
+    /// Method.
+    pub method: Method,
+    /// Voltage at the start in mV, everywhere.
+    pub v_init_mv: f64,
+    /// Lanes: 1, 2, 4, 8 or 16.
+    pub lanes: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { dt_ms: 0.025, method: Method::default(), v_init_mv: -65.0, lanes: 1 }
+    }
+}
+
+/// Compartments with the same mechanisms, and those mechanisms.
+struct Domain {
+    /// Node of each compartment.
+    nodes: Vec<u32>,
+    compartments: Vec<usize>,
+    membrane: Membrane,
+    /// Capacitance in nF, leak conductance in uS, leak current in nA; shape (compartments, lanes).
+    capacitance: Vec<f64>,
+    leak: Vec<f64>,
+    leak_current: Vec<f64>,
+    banks: Vec<Box<dyn Bank>>,
+    pools: Option<Pools>,
+    /// Voltage at the middle of the last step, for the calcium current.
+    v_mid: Vec<f64>,
+}
+
+/// A synapse as the user sees it: several receptors.
+#[derive(Debug, Clone)]
+pub(crate) struct Synapse {
+    pub compartment: usize,
+    /// Bank (0 plain, 1 blocked, 2 kinetic) and index in it.
+    pub receptors: Vec<(u8, usize)>,
+}
+
+/// A graded synapse and its state in every lane.
+#[derive(Debug, Clone)]
+struct PlacedGraded {
+    synapse: GradedSynapse,
+    from: usize,
+    to: usize,
+    state: Vec<f64>,
+}
+
+/// A cell under simulation.
+pub struct Simulation {
+    settings: Settings,
+    tree: CableTree,
+    places: Vec<String>,
+    /// Shape (nodes, lanes).
+    v: Vec<f64>,
+    elimination: Elimination,
+    domains: Vec<Domain>,
+    /// Domain and place in it of every compartment.
+    home: Vec<(usize, usize)>,
+    plain: ReceptorBank,
+    blocked: ReceptorBank,
+    kinetic: KineticBank,
+    synapses: Vec<Synapse>,
+    graded: Vec<PlacedGraded>,
+    gaps: Vec<(usize, usize, f64)>,
+    clamps: PlacedClamps,
+    queue: Queue,
+    connections: Vec<Connection>,
+    detectors: Vec<Detector>,
+    recordings: Vec<Recording>,
+    record_every: usize,
+    /// Steps of `dt_ms` done since `origin_ms`.
+    steps: u64,
+    origin_ms: f64,
+    time_ms: f64,
+    /// By how much gates and synapses lag behind the time at which the next step uses them, but for that step's share.
+    lag_ms: f64,
+    /// Whether the matrix of the last step still holds.
+    factored_for_ms: Option<f64>,
+    conductances_change: bool,
+}

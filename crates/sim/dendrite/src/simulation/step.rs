@@ -1,0 +1,272 @@
+//! One step in time.
+
+use super::clamp::lanes_of;
+use super::{Domain, Method, Simulation};
+use crate::math::logistic;
+use crate::solver::solve_with_factors;
+use crate::vectorised::{Kernel, vectorised};
+use crate::{Error, Result};
+
+impl Simulation {
+    /// Runs with fixed steps until a time; what is recorded includes the start of every step.
+    ///
+    /// # Errors
+    /// If a voltage leaves the range of +-10,000 mV or is not finite: with time, compartment and lane.
+    pub fn run_until(&mut self, stop_ms: f64) -> Result<()> {
+        let total = ((stop_ms - self.origin_ms) / self.settings.dt_ms).round();
+        while (self.steps as f64) < total {
+            if self.steps % self.record_every as u64 == 0 && !self.recordings.is_empty() {
+                self.take_recordings();
+            }
+            self.advance(self.settings.dt_ms)?;
+            self.steps += 1;
+            // From the count, so that the clock does not drift.
+            self.time_ms = self.origin_ms + self.steps as f64 * self.settings.dt_ms;
+        }
+        Ok(())
+    }
+
+    /// One step of `h_ms`; the caller sets the clock.
+    pub(super) fn advance(&mut self, h_ms: f64) -> Result<()> {
+        let share = match self.settings.method {
+            Method::CrankNicolson => 0.5 * h_ms,
+            Method::BackwardEuler => 0.0,
+        };
+        let used_at_ms = self.time_ms + share;
+        self.assemble(h_ms, self.lag_ms + share, used_at_ms);
+        if self.conductances_change || self.factored_for_ms != Some(h_ms) {
+            self.elimination.solve();
+            self.factored_for_ms = Some(h_ms);
+        } else {
+            self.elimination.solve_again(self.settings.lanes);
+        }
+        for domain in &mut self.domains {
+            domain.keep_middle(&self.elimination.right, self.settings.lanes);
+        }
+        let old = if self.detectors.is_empty() { vec![] } else { self.v.clone() };
+        let finite = vectorised(Move {
+            v: &mut self.v,
+            solved: &self.elimination.right,
+            doubled: self.settings.method == Method::CrankNicolson,
+        });
+        if !finite {
+            return Err(self.diverged());
+        }
+        self.lag_ms = h_ms - share;
+        if !self.detectors.is_empty() {
+            self.detect(&old, self.time_ms, h_ms);
+        }
+        Ok(())
+    }
+
+    /// Moves gates and synapses to the time at which they are used, and writes matrix and right-hand side.
+    fn assemble(&mut self, h_ms: f64, gates_ms: f64, used_at_ms: f64) {
+        let per_ms = match self.settings.method {
+            Method::CrankNicolson => 2.0 / h_ms,
+            Method::BackwardEuler => 1.0 / h_ms,
+        };
+        let lanes = self.settings.lanes;
+        if !self.plain.is_empty() || !self.blocked.is_empty() || !self.kinetic.is_empty() {
+            self.plain.advance(gates_ms);
+            self.blocked.advance(gates_ms);
+            self.kinetic.advance(gates_ms);
+            self.deliver(used_at_ms);
+        }
+        let (diagonal, right) = (&mut self.elimination.diagonal, &mut self.elimination.right);
+        let keep_matrix = !self.conductances_change && self.factored_for_ms == Some(h_ms);
+        if !self.tree.parent.is_empty() && self.tree.len() > self.home.len() {
+            // Nodes without membrane keep only their axial conductances.
+            for node in 0..self.tree.len() {
+                for at in node * lanes..(node + 1) * lanes {
+                    right[at] = 0.0;
+                    if !keep_matrix {
+                        diagonal[at] = self.tree.axial_sum_us[node];
+                    }
+                }
+            }
+        }
+        for domain in &mut self.domains {
+            domain.assemble(&self.v, lanes, per_ms, gates_ms);
+            let axial = &self.tree.axial_sum_us;
+            domain.scatter(axial, lanes, (!keep_matrix).then_some(diagonal.as_mut_slice()), right);
+        }
+        self.plain.assemble(&self.v, diagonal, right);
+        self.blocked.assemble(&self.v, diagonal, right);
+        self.kinetic.assemble(&self.v, diagonal, right);
+        for graded in &mut self.graded {
+            let synapse = &graded.synapse;
+            let kept = (-gates_ms / synapse.tau_ms).exp();
+            for (lane, state) in graded.state.iter_mut().enumerate() {
+                let release = logistic((self.v[graded.from * lanes + lane] - synapse.half_mv) / synapse.slope_mv);
+                *state = release + (*state - release) * kept;
+                let g = *state * synapse.g_ns * 1e-3;
+                diagonal[graded.to * lanes + lane] += g;
+                right[graded.to * lanes + lane] += g * synapse.e_mv;
+            }
+        }
+        for &(a, b, g) in &self.gaps {
+            for lane in 0..lanes {
+                for (own, other) in [(a, b), (b, a)] {
+                    diagonal[own * lanes + lane] += g;
+                    right[own * lanes + lane] += g * self.v[other * lanes + lane];
+                }
+            }
+        }
+        // Inputs are taken at the middle of the step, as NEURON does.
+        let t = self.time_ms + 0.5 * h_ms;
+        for (node, lane, current) in &self.clamps.currents {
+            let amplitude = current.at(t);
+            for lane in lanes_of(*lane, lanes) {
+                right[node * lanes + lane] += amplitude;
+            }
+        }
+        for (node, lane, clamp) in &self.clamps.voltages {
+            if let Some(command) = clamp.command_mv(t) {
+                for lane in lanes_of(*lane, lanes) {
+                    diagonal[node * lanes + lane] += 1.0 / clamp.series_mohm;
+                    right[node * lanes + lane] += command / clamp.series_mohm;
+                }
+            }
+        }
+    }
+
+    fn diverged(&self) -> Error {
+        let lanes = self.settings.lanes;
+        let bad = self.v.iter().position(|v| !(v.abs() < LIMIT_MV)).unwrap_or(0);
+        let node = bad / lanes;
+        let compartment = self.tree.node_of.iter().position(|n| *n as usize == node).unwrap_or(0);
+        Error::Diverged {
+            time_ms: self.time_ms,
+            compartment,
+            place: format!("{}, lane {}", self.places[compartment], bad % lanes),
+            cause: format!("the voltage became {} mV; take a smaller dt_ms or weaker inputs", self.v[bad]),
+        }
+    }
+}
+
+/// Beyond this a voltage is taken for a failure of the simulation.
+const LIMIT_MV: f64 = 1e4;
+
+impl Domain {
+    fn assemble(&mut self, v: &[f64], lanes: usize, per_ms: f64, gates_ms: f64) {
+        let membrane = &mut self.membrane;
+        match lanes {
+            1 => gather::<1>(&self.nodes, v, &mut membrane.v),
+            2 => gather::<2>(&self.nodes, v, &mut membrane.v),
+            4 => gather::<4>(&self.nodes, v, &mut membrane.v),
+            8 => gather::<8>(&self.nodes, v, &mut membrane.v),
+            _ => gather::<16>(&self.nodes, v, &mut membrane.v),
+        }
+        vectorised(Passive {
+            v: &membrane.v,
+            capacitance: &self.capacitance,
+            leak: &self.leak,
+            leak_current: &self.leak_current,
+            g: &mut membrane.g,
+            ge: &mut membrane.ge,
+            per_ms,
+        });
+        if let Some(pools) = &self.pools {
+            pools.step(membrane, &self.v_mid, gates_ms);
+            membrane.g_calcium.fill(0.0);
+            membrane.ge_calcium.fill(0.0);
+        }
+        for bank in &mut self.banks {
+            bank.step(membrane, gates_ms);
+        }
+    }
+
+    fn scatter(&self, axial_sum_us: &[f64], lanes: usize, diagonal: Option<&mut [f64]>, right: &mut [f64]) {
+        let membrane = &self.membrane;
+        if let Some(diagonal) = diagonal {
+            for (k, &node) in self.nodes.iter().enumerate() {
+                let node = node as usize;
+                for lane in 0..lanes {
+                    diagonal[node * lanes + lane] = membrane.g[k * lanes + lane] + axial_sum_us[node];
+                }
+            }
+        }
+        for (k, &node) in self.nodes.iter().enumerate() {
+            let node = node as usize;
+            right[node * lanes..(node + 1) * lanes].copy_from_slice(&membrane.ge[k * lanes..(k + 1) * lanes]);
+        }
+    }
+
+    /// Keeps the voltage at the middle of the step for the calcium current.
+    pub(super) fn keep_middle(&mut self, solved: &[f64], lanes: usize) {
+        if self.pools.is_none() {
+            return;
+        }
+        for (k, &node) in self.nodes.iter().enumerate() {
+            let node = node as usize;
+            self.v_mid[k * lanes..(k + 1) * lanes].copy_from_slice(&solved[node * lanes..(node + 1) * lanes]);
+        }
+    }
+}
+
+fn gather<const L: usize>(nodes: &[u32], from: &[f64], to: &mut [f64]) {
+    let (from, to) = (from.as_chunks::<L>().0, to.as_chunks_mut::<L>().0);
+    for (value, &node) in to.iter_mut().zip(nodes) {
+        *value = from[node as usize];
+    }
+}
+
+/// Capacitance and leak.
+struct Passive<'a> {
+    v: &'a [f64],
+    capacitance: &'a [f64],
+    leak: &'a [f64],
+    leak_current: &'a [f64],
+    g: &'a mut [f64],
+    ge: &'a mut [f64],
+    per_ms: f64,
+}
+
+impl Kernel for Passive<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let n = self.v.len();
+        let (v, c, leak, current) = (&self.v[..n], &self.capacitance[..n], &self.leak[..n], &self.leak_current[..n]);
+        let (g, ge) = (&mut self.g[..n], &mut self.ge[..n]);
+        for i in 0..n {
+            let c = c[i] * self.per_ms;
+            g[i] = c + leak[i];
+            ge[i] = c.mul_add(v[i], current[i]);
+        }
+    }
+}
+
+/// Moves the voltages to the solution, or twice as far; returns whether all stay finite and within bounds.
+struct Move<'a> {
+    v: &'a mut [f64],
+    solved: &'a [f64],
+    doubled: bool,
+}
+
+impl Kernel for Move<'_> {
+    type Output = bool;
+
+    #[inline(always)]
+    fn run(self) -> bool {
+        let n = self.v.len();
+        let (v, solved) = (&mut self.v[..n], &self.solved[..n]);
+        let mut outside = 0_u64;
+        for i in 0..n {
+            v[i] = if self.doubled { 2.0_f64.mul_add(solved[i], -v[i]) } else { solved[i] };
+            outside |= u64::from(!(v[i].abs() < LIMIT_MV));
+        }
+        outside == 0
+    }
+}
+
+impl crate::solver::Elimination {
+    /// Solves for a new right-hand side of the same matrix.
+    fn solve_again(&mut self, lanes: usize) {
+        let mut right = std::mem::take(&mut self.right);
+        let (parent, ratios, inverse) = self.factors();
+        solve_with_factors(parent, ratios, inverse, lanes, &mut right);
+        self.right = right;
+    }
+}

@@ -1,0 +1,202 @@
+//! Hines elimination (Hines 1984): a tree is solved like a tridiagonal system, from the tips to the root and back.
+//!
+//! For every node i with parent p and coupling a: f = a / d_i, d_p -= f a, r_p += f r_i; then, outwards,
+//! v_i = r_i / d_i + f v_p. Only one division per node: 1 / d_i = f / a. Several lanes hold the same tree with other
+//! numbers; a lane's result does not depend on how many there are.
+
+use super::CableTree;
+use crate::vectorised::{Kernel, vectorised};
+
+/// Buffers of the elimination.
+#[derive(Debug, Clone)]
+pub struct Elimination {
+    lanes: usize,
+    parent: Vec<u32>,
+    axial: Vec<f64>,
+    inverse_axial: Vec<f64>,
+    /// Diagonal on entry; ratios f on return. Shape (nodes, lanes), as all arrays of this type.
+    pub diagonal: Vec<f64>,
+    /// Right-hand side on entry, solution on return.
+    pub right: Vec<f64>,
+    inverse: Vec<f64>,
+}
+
+impl Elimination {
+    /// For a tree and a number of lanes.
+    pub fn new(tree: &CableTree, lanes: usize) -> Self {
+        let size = tree.len() * lanes;
+        Self {
+            lanes,
+            parent: tree.parent.clone(),
+            axial: tree.axial_us.clone(),
+            inverse_axial: tree.axial_us.iter().map(|a| if *a > 0.0 { 1.0 / a } else { 0.0 }).collect(),
+            diagonal: vec![1.0; size],
+            right: vec![0.0; size],
+            inverse: vec![0.0; size],
+        }
+    }
+
+    /// Eliminates and substitutes: `right` becomes the solution.
+    pub fn solve(&mut self) {
+        match self.lanes {
+            1 => vectorised(Solve::<1>(self)),
+            2 => vectorised(Solve::<2>(self)),
+            4 => vectorised(Solve::<4>(self)),
+            8 => vectorised(Solve::<8>(self)),
+            16 => vectorised(Solve::<16>(self)),
+            other => unreachable!("lanes are checked when a simulation is built: {other}"),
+        }
+    }
+
+    /// The factors of the last [`Elimination::solve`], for further right-hand sides of the same matrix.
+    pub fn factors(&self) -> (&[u32], &[f64], &[f64]) {
+        (&self.parent, &self.diagonal, &self.inverse)
+    }
+}
+
+/// Numbers of lanes that are compiled.
+pub const LANES: [usize; 5] = [1, 2, 4, 8, 16];
+
+struct Solve<'a, const L: usize>(&'a mut Elimination);
+
+impl<const L: usize> Kernel for Solve<'_, L> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Elimination { parent, axial, inverse_axial, diagonal, right, inverse, .. } = self.0;
+        let nodes = parent.len();
+        let (d, r, inv) = (
+            &mut diagonal.as_chunks_mut::<L>().0[..nodes],
+            &mut right.as_chunks_mut::<L>().0[..nodes],
+            &mut inverse.as_chunks_mut::<L>().0[..nodes],
+        );
+        let (parent, axial, inverse_axial) = (&parent[..nodes], &axial[..nodes], &inverse_axial[..nodes]);
+        for i in (1..nodes).rev() {
+            let p = parent[i] as usize;
+            let a = axial[i];
+            let (di, ri) = (d[i], r[i]);
+            let (mut dp, mut rp, mut f, mut inverse) = (d[p], r[p], [0.0; L], [0.0; L]);
+            for l in 0..L {
+                f[l] = a / di[l];
+                dp[l] = (-f[l]).mul_add(a, dp[l]);
+                rp[l] = f[l].mul_add(ri[l], rp[l]);
+                inverse[l] = f[l] * inverse_axial[i];
+            }
+            d[p] = dp;
+            r[p] = rp;
+            d[i] = f;
+            inv[i] = inverse;
+        }
+        for l in 0..L {
+            inv[0][l] = 1.0 / d[0][l];
+            r[0][l] *= inv[0][l];
+            d[0][l] = 0.0;
+        }
+        for i in 1..nodes {
+            let vp = r[parent[i] as usize];
+            let mut v = r[i];
+            for l in 0..L {
+                v[l] = d[i][l].mul_add(vp[l], v[l] * inv[i][l]);
+            }
+            r[i] = v;
+        }
+    }
+}
+
+/// Solves for another right-hand side with the factors of [`Elimination::factors`].
+pub fn solve_with_factors(parent: &[u32], ratios: &[f64], inverse: &[f64], lanes: usize, right: &mut [f64]) {
+    match lanes {
+        1 => vectorised(Resolve::<1>(parent, ratios, inverse, right)),
+        2 => vectorised(Resolve::<2>(parent, ratios, inverse, right)),
+        4 => vectorised(Resolve::<4>(parent, ratios, inverse, right)),
+        8 => vectorised(Resolve::<8>(parent, ratios, inverse, right)),
+        16 => vectorised(Resolve::<16>(parent, ratios, inverse, right)),
+        other => unreachable!("lanes are checked when a simulation is built: {other}"),
+    }
+}
+
+struct Resolve<'a, const L: usize>(&'a [u32], &'a [f64], &'a [f64], &'a mut [f64]);
+
+impl<const L: usize> Kernel for Resolve<'_, L> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Resolve(parent, ratios, inverse, right) = self;
+        let nodes = parent.len();
+        let (f, inv, r) = (
+            &ratios.as_chunks::<L>().0[..nodes],
+            &inverse.as_chunks::<L>().0[..nodes],
+            &mut right.as_chunks_mut::<L>().0[..nodes],
+        );
+        for i in (1..nodes).rev() {
+            let p = parent[i] as usize;
+            let ri = r[i];
+            let mut rp = r[p];
+            for l in 0..L {
+                rp[l] = f[i][l].mul_add(ri[l], rp[l]);
+            }
+            r[p] = rp;
+        }
+        for l in 0..L {
+            r[0][l] *= inv[0][l];
+        }
+        for i in 1..nodes {
+            let vp = r[parent[i] as usize];
+            let mut v = r[i];
+            for l in 0..L {
+                v[l] = f[i][l].mul_add(vp[l], v[l] * inv[i][l]);
+            }
+            r[i] = v;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A random tree against the dense matrix it stands for.
+    #[test]
+    fn the_solution_satisfies_the_equations_in_every_lane() {
+        let mut state = 1_u64;
+        let mut random = || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 11) as f64 / (1_u64 << 53) as f64
+        };
+        let edges: Vec<(usize, usize, f64)> =
+            (1..60).map(|i| ((random() * i as f64) as usize, i, 0.2 + random())).collect();
+        let tree = CableTree::from_edges(60, 60, &edges).unwrap();
+        for lanes in LANES {
+            let mut elimination = Elimination::new(&tree, lanes);
+            let own: Vec<f64> = (0..60 * lanes).map(|_| 0.1 + random()).collect();
+            let right: Vec<f64> = (0..60 * lanes).map(|_| random() - 0.5).collect();
+            for i in 0..60 * lanes {
+                elimination.diagonal[i] = own[i] + tree.axial_sum_us[i / lanes];
+                elimination.right[i] = right[i];
+            }
+            elimination.solve();
+            let v = elimination.right.clone();
+            for node in 0..60 {
+                for lane in 0..lanes {
+                    let at = |n: usize| v[n * lanes + lane];
+                    let mut sum = (own[node * lanes + lane] + tree.axial_sum_us[node]) * at(node);
+                    for other in 1..60 {
+                        let parent = tree.parent[other] as usize;
+                        if other == node {
+                            sum -= tree.axial_us[other] * at(parent);
+                        } else if parent == node {
+                            sum -= tree.axial_us[other] * at(other);
+                        }
+                    }
+                    assert!((sum - right[node * lanes + lane]).abs() < 1e-12, "{node} {lane}");
+                }
+            }
+            let (parent, ratios, inverse) = elimination.factors();
+            let mut again = right.clone();
+            solve_with_factors(parent, ratios, inverse, lanes, &mut again);
+            assert_eq!(again, v);
+        }
+    }
+}
