@@ -76,13 +76,6 @@ impl Inserted {
         self.values[compartment].is_some()
     }
 
-    pub(crate) fn carries_calcium(&self) -> bool {
-        match &self.kind {
-            Kind::Known(entry) => entry.info.carries_calcium,
-            Kind::Described(channel) => channel.carries_calcium,
-        }
-    }
-
     fn parameter_names(&self) -> Vec<String> {
         match &self.kind {
             Kind::Known(entry) => entry.info.parameters.iter().map(|p| p.name.to_owned()).collect(),

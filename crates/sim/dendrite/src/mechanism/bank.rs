@@ -110,6 +110,12 @@ pub trait Bank: Send + Sync {
     /// The same, to be written.
     fn states_mut(&mut self) -> Vec<&mut Vec<f64>>;
 
+    /// Whether its current is part of the calcium current.
+    fn carries_calcium(&self) -> bool;
+
+    /// Number of parameters.
+    fn parameter_count(&self) -> usize;
+
     /// Values of a parameter, shape (compartments, lanes); `None` if there is none of this name.
     fn parameter_mut(&mut self, name: &str) -> Option<&mut Vec<f64>>;
 
@@ -192,6 +198,14 @@ impl<const S: usize, const P: usize, C: Channel<S, P>> Bank for ChannelBank<S, P
 
     fn states_mut(&mut self) -> Vec<&mut Vec<f64>> {
         self.states.iter_mut().collect()
+    }
+
+    fn carries_calcium(&self) -> bool {
+        C::INFO.carries_calcium
+    }
+
+    fn parameter_count(&self) -> usize {
+        P
     }
 
     fn parameter_mut(&mut self, name: &str) -> Option<&mut Vec<f64>> {

@@ -80,13 +80,6 @@ impl Pools {
     pub fn step(&self, membrane: &mut Membrane, v_mid: &[f64], dt_ms: f64) {
         vectorised(Step { pools: self, membrane, v_mid, dt_ms });
     }
-
-    /// Rate in mM per ms under the present currents.
-    pub fn drive(&self, i: usize, current_na: f64) -> f64 {
-        let inward = -current_na;
-        let inward = if self.inward_only && inward < 0.0 { 0.0 } else { inward };
-        inward * self.gain[i]
-    }
 }
 
 struct Step<'a> {

@@ -223,6 +223,14 @@ impl Bank for DescribedBank {
         self.states.iter_mut().collect()
     }
 
+    fn carries_calcium(&self) -> bool {
+        self.channel.carries_calcium
+    }
+
+    fn parameter_count(&self) -> usize {
+        self.parameters.len()
+    }
+
     fn parameter_mut(&mut self, name: &str) -> Option<&mut Vec<f64>> {
         let place = self.channel.parameters.iter().position(|(known, _)| known == name)?;
         Some(&mut self.parameters[place])

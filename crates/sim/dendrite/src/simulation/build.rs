@@ -49,6 +49,7 @@ impl Simulation {
             lag_ms: 0.0,
             factored_for_ms: None,
             conductances_change: domains.iter().any(|d| !d.banks.is_empty()),
+            delivered: None,
             settings,
             tree,
             domains,
@@ -166,7 +167,7 @@ impl Simulation {
             }
         };
         let receptors = receptors.iter().map(place).collect();
-        self.synapses.push(Synapse { compartment, receptors });
+        self.synapses.push(Synapse { receptors });
         self.conductances_change = true;
         Ok(self.synapses.len() - 1)
     }
@@ -180,7 +181,7 @@ impl Simulation {
         receptors.iter().try_for_each(KineticReceptor::check)?;
         let node = self.tree.node_of[compartment];
         let receptors = receptors.iter().map(|r| (2, self.kinetic.add(node, *r))).collect();
-        self.synapses.push(Synapse { compartment, receptors });
+        self.synapses.push(Synapse { receptors });
         self.conductances_change = true;
         Ok(self.synapses.len() - 1)
     }

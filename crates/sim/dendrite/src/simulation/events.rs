@@ -165,6 +165,9 @@ impl Simulation {
         // A rounding error of the clock must not delay an event by a step.
         while let Some(event) = self.queue.pop_until(used_at_ms + 1e-9) {
             let before_ms = (used_at_ms - event.time_ms).max(0.0);
+            if let Some(delivered) = &mut self.delivered {
+                delivered.push((event, before_ms));
+            }
             for &(bank, receptor) in &self.synapses[event.synapse as usize].receptors {
                 let lane = event.lane as usize;
                 match bank {

@@ -9,23 +9,24 @@
 //! step: second order, the default. With [`Method::BackwardEuler`] they are taken at t: first order, as NEURON's default.
 //! Recordings hold values at the beginning of a step; gates and conductances those used in the step.
 
-//T mod adaptive;
+mod adaptive;
 mod build;
 mod clamp;
 mod events;
-//T mod gradient;
-//T mod impedance;
-//T mod network;
+mod gradient;
+mod impedance;
+mod network;
 mod probe;
-//T mod snapshot;
+mod snapshot;
 mod step;
 
+pub use adaptive::AdaptiveReport;
 pub use clamp::{Current, VoltageClamp};
-//T pub use gradient::{Gradient, Loss};
-//T pub use impedance::Impedance;
-//T pub use network::{Link, Network};
+pub use gradient::{Gradient, Loss};
+pub use impedance::Impedance;
+pub use network::{Link, Network};
 pub use probe::Probe;
-//T pub use snapshot::Snapshot;
+pub use snapshot::Snapshot;
 
 use serde::{Deserialize, Serialize};
 
@@ -35,7 +36,7 @@ use crate::mechanism::Pools;
 use crate::solver::{CableTree, Elimination};
 use crate::synapse::{GradedSynapse, KineticBank, ReceptorBank};
 use clamp::PlacedClamps;
-use events::{Connection, Detector, Queue};
+use events::{Connection, Detector, Event, Queue};
 use probe::Recording;
 
 /// How a step is taken.
@@ -88,7 +89,6 @@ struct Domain {
 /// A synapse as the user sees it: several receptors.
 #[derive(Debug, Clone)]
 pub(crate) struct Synapse {
-    pub compartment: usize,
     /// Bank (0 plain, 1 blocked, 2 kinetic) and index in it.
     pub receptors: Vec<(u8, usize)>,
 }
@@ -134,4 +134,6 @@ pub struct Simulation {
     /// Whether the matrix of the last step still holds.
     factored_for_ms: Option<f64>,
     conductances_change: bool,
+    /// Events of the present step with their age at use, while a gradient is computed.
+    delivered: Option<Vec<(Event, f64)>>,
 }

@@ -24,10 +24,9 @@ pub enum Probe {
     SynapticCurrent(usize),
 }
 
-/// A probe with what it recorded, time by time, all lanes of a time together.
+/// What a probe recorded, time by time, all lanes of a time together.
 #[derive(Debug, Clone)]
 pub(super) struct Recording {
-    pub probe: Probe,
     pub source: Source,
     pub values: Vec<f64>,
 }
@@ -50,7 +49,7 @@ impl Simulation {
     /// If what it names is not there.
     pub fn record(&mut self, probe: Probe) -> Result<usize> {
         let source = self.source(&probe)?;
-        self.recordings.push(Recording { probe, source, values: vec![] });
+        self.recordings.push(Recording { source, values: vec![] });
         Ok(self.recordings.len() - 1)
     }
 

@@ -132,7 +132,9 @@ impl Simulation {
 
     fn diverged(&self) -> Error {
         let lanes = self.settings.lanes;
-        let bad = self.v.iter().position(|v| !(v.abs() < LIMIT_MV)).unwrap_or(0);
+        // What is not a number counts as largest.
+        let size = |v: f64| if v.is_nan() { f64::INFINITY } else { v.abs() };
+        let bad = (0..self.v.len()).fold(0, |worst, i| if size(self.v[i]) > size(self.v[worst]) { i } else { worst });
         let node = bad / lanes;
         let compartment = self.tree.node_of.iter().position(|n| *n as usize == node).unwrap_or(0);
         Error::Diverged {
@@ -148,7 +150,7 @@ impl Simulation {
 const LIMIT_MV: f64 = 1e4;
 
 impl Domain {
-    fn assemble(&mut self, v: &[f64], lanes: usize, per_ms: f64, gates_ms: f64) {
+    pub(super) fn assemble(&mut self, v: &[f64], lanes: usize, per_ms: f64, gates_ms: f64) {
         let membrane = &mut self.membrane;
         match lanes {
             1 => gather::<1>(&self.nodes, v, &mut membrane.v),

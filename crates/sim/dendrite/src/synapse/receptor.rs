@@ -230,21 +230,31 @@ impl ReceptorBank {
         self.nodes.is_empty()
     }
 
-    /// Slope of the conductance used in the next step with an event's weight, `ms` before it.
-    pub fn response_us(&self, receptor: usize, ms: f64) -> f64 {
+    /// What an event of weight 1 adds to the two states, `ms` before their time.
+    pub fn kick(&self, receptor: usize, ms: f64) -> (f64, f64) {
         let c = &self.constants[receptor];
         let p = c.propagator(ms);
-        let a = c.start_a * p.aa + c.start_b * p.ab;
-        (c.out_a * a + c.out_b * c.start_b * p.bb) * self.receptors[receptor].g_ns * 1e-3
+        (c.start_a * p.aa + c.start_b * p.ab, c.start_b * p.bb)
+    }
+
+    /// Conductance in uS per unit of each state.
+    pub fn outputs_us(&self, receptor: usize) -> (f64, f64) {
+        let (c, scale) = (&self.constants[receptor], self.receptors[receptor].g_ns * 1e-3);
+        (c.out_a * scale, c.out_b * scale)
+    }
+
+    /// How the states move in `ms`: a <- aa a + ab b, b <- bb b.
+    pub fn propagator(&self, receptor: usize, ms: f64) -> (f64, f64, f64) {
+        let p = self.constants[receptor].propagator(ms);
+        (p.aa, p.ab, p.bb)
     }
 
     /// Adds an event that happened `ms` before the time of the present states.
     pub fn event(&mut self, receptor: usize, lane: usize, weight: f64, ms: f64) {
-        let c = &self.constants[receptor];
-        let p = c.propagator(ms);
+        let (a, b) = self.kick(receptor, ms);
         let i = receptor * self.lanes + lane;
-        self.a[i] += weight * (c.start_a * p.aa + c.start_b * p.ab);
-        self.b[i] += weight * c.start_b * p.bb;
+        self.a[i] += weight * a;
+        self.b[i] += weight * b;
     }
 
     /// Moves the states by `ms`.

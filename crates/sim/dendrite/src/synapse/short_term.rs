@@ -15,12 +15,9 @@ pub struct ShortTermPlasticity {
     pub tau_x_ms: f64,
     /// Decay of the facilitation u in ms.
     pub tau_u_ms: f64,
-    #[serde(skip, default = "fresh")]
-    state: (f64, f64, f64),
-}
-
-fn fresh() -> (f64, f64, f64) {
-    (1.0, f64::NAN, f64::NEG_INFINITY)
+    /// x, u and the time of the last spike.
+    #[serde(default)]
+    state: Option<[f64; 3]>,
 }
 
 impl ShortTermPlasticity {
@@ -29,7 +26,7 @@ impl ShortTermPlasticity {
     /// # Errors
     /// If the share is not from 0 to 1 or a time constant not positive.
     pub fn new(use_share: f64, tau_x_ms: f64, tau_u_ms: f64) -> Result<Self> {
-        let plasticity = Self { use_share, tau_x_ms, tau_u_ms, state: fresh() };
+        let plasticity = Self { use_share, tau_x_ms, tau_u_ms, state: None };
         plasticity.check()?;
         Ok(plasticity)
     }
@@ -47,15 +44,15 @@ impl ShortTermPlasticity {
 
     /// What a spike at `time_ms` releases, relative to a first spike: u x / U. Times must rise.
     pub fn release(&mut self, time_ms: f64) -> f64 {
-        let (mut x, mut u, last) = self.state;
-        if last.is_finite() {
-            x = 1.0 + (x - 1.0) * (-(time_ms - last) / self.tau_x_ms).exp();
-            u = self.use_share + (u - self.use_share) * (-(time_ms - last) / self.tau_u_ms).exp();
-        } else {
-            u = self.use_share;
-        }
+        let (x, u) = match self.state {
+            Some([x, u, last]) => (
+                1.0 + (x - 1.0) * (-(time_ms - last) / self.tau_x_ms).exp(),
+                self.use_share + (u - self.use_share) * (-(time_ms - last) / self.tau_u_ms).exp(),
+            ),
+            None => (1.0, self.use_share),
+        };
         let released = u * x;
-        self.state = (x - released, u + self.use_share * (1.0 - u), time_ms);
+        self.state = Some([x - released, u + self.use_share * (1.0 - u), time_ms]);
         released / self.use_share
     }
 }
