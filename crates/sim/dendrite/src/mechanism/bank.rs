@@ -4,8 +4,15 @@ use super::MechanismInfo;
 use crate::math::{Dual, Real};
 use crate::vectorised::{Kernel, vectorised};
 
-/// Compartments worked on at once.
-const BLOCK: usize = 32;
+/// Compartments worked on at once. Arrays of a [`Membrane`] and of its banks are padded to a multiple of it.
+pub(crate) const BLOCK: usize = 16;
+
+/// Repeats the last value until the length is a multiple of [`BLOCK`].
+pub(crate) fn padded(mut values: Vec<f64>) -> Vec<f64> {
+    let last = values.last().copied().unwrap_or(0.0);
+    values.resize(values.len().next_multiple_of(BLOCK), last);
+    values
+}
 
 /// Where a gate tends to, and how fast: x' = (limit - x) rate.
 #[derive(Debug, Clone, Copy)]
@@ -45,7 +52,8 @@ pub trait Channel<const S: usize, const P: usize>: Send + Sync + 'static {
     fn current<T: Real>(v: T, e_calcium: T, states: &[T; S], parameters: &[f64; P]) -> Current<T>;
 }
 
-/// Voltages, currents and calcium of the compartments that have the same mechanisms; arrays of shape (compartments, lanes).
+/// Voltages, currents and calcium of the compartments that have the same mechanisms; arrays of shape (compartments, lanes),
+/// then padding.
 #[derive(Debug, Clone, Default)]
 pub struct Membrane {
     /// Voltage in mV.
@@ -67,6 +75,7 @@ pub struct Membrane {
 impl Membrane {
     /// For a number of compartments times lanes.
     pub fn new(size: usize, e_calcium_mv: f64) -> Self {
+        let size = size.next_multiple_of(BLOCK);
         Self {
             v: vec![0.0; size],
             g: vec![0.0; size],
@@ -154,7 +163,8 @@ pub(super) fn make<const S: usize, const P: usize, C: Channel<S, P>>(
     parameters: Vec<Vec<f64>>,
     lanes: usize,
 ) -> Box<dyn Bank> {
-    let mut spread = parameters.iter().map(|values| values.iter().flat_map(|&v| std::iter::repeat_n(v, lanes)).collect());
+    let spread = |values: &Vec<f64>| padded(values.iter().flat_map(|&v| std::iter::repeat_n(v, lanes)).collect());
+    let mut spread = parameters.iter().map(spread);
     let parameters: [Vec<f64>; P] = std::array::from_fn(|_| spread.next().expect("as many parameters as declared"));
     let size = parameters.first().map_or(0, Vec::len);
     Box::new(ChannelBank::<S, P, C> {
@@ -279,25 +289,16 @@ struct Step<'a, const S: usize, const P: usize, C> {
     dt_ms: f64,
 }
 
-/// Copies a block into a buffer of fixed size, so that the compiler knows lengths and that nothing overlaps.
+/// Blocks of a padded array.
 #[inline(always)]
-pub(crate) fn load(from: &[f64], start: usize, into: &mut [f64; BLOCK]) {
-    if let Some(block) = from.get(start..start + BLOCK) {
-        into.copy_from_slice(block);
-    } else {
-        let rest = &from[start..];
-        into[..rest.len()].copy_from_slice(rest);
-    }
+pub(crate) fn blocks(values: &[f64]) -> &[[f64; BLOCK]] {
+    values.as_chunks::<BLOCK>().0
 }
 
+/// Blocks of a padded array, to be written.
 #[inline(always)]
-pub(crate) fn store(to: &mut [f64], start: usize, from: &[f64; BLOCK]) {
-    if let Some(block) = to.get_mut(start..start + BLOCK) {
-        block.copy_from_slice(from);
-    } else {
-        let rest = &mut to[start..];
-        rest.copy_from_slice(&from[..rest.len()]);
-    }
+pub(crate) fn blocks_mut(values: &mut [f64]) -> &mut [[f64; BLOCK]] {
+    values.as_chunks_mut::<BLOCK>().0
 }
 
 impl<const S: usize, const P: usize, C: Channel<S, P>> Kernel for Step<'_, S, P, C> {
@@ -306,55 +307,47 @@ impl<const S: usize, const P: usize, C: Channel<S, P>> Kernel for Step<'_, S, P,
     #[inline(always)]
     fn run(self) {
         let Step { bank, membrane, dt_ms } = self;
-        let (mut v, mut calcium, mut e_calcium) = ([-60.0; BLOCK], [1e-4; BLOCK], [100.0; BLOCK]);
-        let mut p = [[1.0; BLOCK]; P];
-        let mut s = [[0.5; BLOCK]; S];
-        let (mut g, mut ge) = ([0.0; BLOCK], [0.0; BLOCK]);
-        let (mut g_calcium, mut ge_calcium) = ([0.0; BLOCK], [0.0; BLOCK]);
-        let mut start = 0;
-        while start < membrane.v.len() {
-            load(&membrane.v, start, &mut v);
-            if C::INFO.reads_calcium {
-                load(&membrane.calcium, start, &mut calcium);
-            }
-            if C::INFO.carries_calcium {
-                load(&membrane.e_calcium, start, &mut e_calcium);
-                load(&membrane.g_calcium, start, &mut g_calcium);
-                load(&membrane.ge_calcium, start, &mut ge_calcium);
-            }
-            for k in 0..P {
-                load(&bank.parameters[k], start, &mut p[k]);
-            }
-            for k in 0..S {
-                load(&bank.states[k], start, &mut s[k]);
-            }
-            load(&membrane.g, start, &mut g);
-            load(&membrane.ge, start, &mut ge);
+        let v = blocks(&membrane.v);
+        let count = v.len();
+        let (calcium, e_calcium) = (&blocks(&membrane.calcium)[..count], &blocks(&membrane.e_calcium)[..count]);
+        let (g, ge) = (&mut blocks_mut(&mut membrane.g)[..count], &mut blocks_mut(&mut membrane.ge)[..count]);
+        let g_calcium = &mut blocks_mut(&mut membrane.g_calcium)[..count];
+        let ge_calcium = &mut blocks_mut(&mut membrane.ge_calcium)[..count];
+        let parameters: [&[[f64; BLOCK]]; P] = std::array::from_fn(|k| &blocks(&bank.parameters[k])[..count]);
+        let mut states = bank.states.iter_mut();
+        let mut states: [&mut [[f64; BLOCK]]; S] =
+            std::array::from_fn(|_| &mut blocks_mut(states.next().expect("S states"))[..count]);
+        for b in 0..count {
+            // Results stay in buffers of their own until the block is done, so that the compiler knows that nothing
+            // overlaps.
+            let (v, calcium, e_calcium) = (&v[b], &calcium[b], &e_calcium[b]);
+            let p: [&[f64; BLOCK]; P] = std::array::from_fn(|k| &parameters[k][b]);
+            let mut s: [[f64; BLOCK]; S] = std::array::from_fn(|k| states[k][b]);
+            let (mut g_new, mut ge_new) = ([0.0; BLOCK], [0.0; BLOCK]);
             for i in 0..BLOCK {
                 let parameters: [f64; P] = std::array::from_fn(|k| p[k][i]);
                 let gates = C::gates(v[i], calcium[i], &parameters);
-                let states: [f64; S] = std::array::from_fn(|k| advance(s[k][i], gates[k], dt_ms));
-                let current = C::current(v[i], e_calcium[i], &states, &parameters);
+                let moved: [f64; S] = std::array::from_fn(|k| advance(s[k][i], gates[k], dt_ms));
+                let current = C::current(v[i], e_calcium[i], &moved, &parameters);
                 for k in 0..S {
-                    s[k][i] = states[k];
+                    s[k][i] = moved[k];
                 }
-                g[i] += current.g;
-                ge[i] += current.ge;
-                if C::INFO.carries_calcium {
-                    g_calcium[i] += current.g;
-                    ge_calcium[i] += current.ge;
-                }
+                g_new[i] = current.g;
+                ge_new[i] = current.ge;
             }
             for k in 0..S {
-                store(&mut bank.states[k], start, &s[k]);
+                states[k][b] = s[k];
             }
-            store(&mut membrane.g, start, &g);
-            store(&mut membrane.ge, start, &ge);
+            for i in 0..BLOCK {
+                g[b][i] += g_new[i];
+                ge[b][i] += ge_new[i];
+            }
             if C::INFO.carries_calcium {
-                store(&mut membrane.g_calcium, start, &g_calcium);
-                store(&mut membrane.ge_calcium, start, &ge_calcium);
+                for i in 0..BLOCK {
+                    g_calcium[b][i] += g_new[i];
+                    ge_calcium[b][i] += ge_new[i];
+                }
             }
-            start += BLOCK;
         }
     }
 }

@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::bank::{Bank, Membrane, Pullback, load, store};
+use super::bank::{Bank, Membrane, Pullback, blocks, blocks_mut, padded};
 use crate::expression::{BLOCK, Dimension, Program, parse};
 use crate::math::{Dual, Real, exp};
 use crate::vectorised::{Kernel, vectorised};
@@ -162,7 +162,7 @@ impl DescribedChannel {
 
     /// Makes its bank from values of shape (parameters, compartments).
     pub fn make(&self, parameters: &[Vec<f64>], lanes: usize) -> Box<dyn Bank> {
-        let spread = |values: &Vec<f64>| values.iter().flat_map(|&v| std::iter::repeat_n(v, lanes)).collect::<Vec<f64>>();
+        let spread = |values: &Vec<f64>| padded(values.iter().flat_map(|&v| std::iter::repeat_n(v, lanes)).collect());
         let parameters: Vec<Vec<f64>> = parameters.iter().map(spread).collect();
         let size = parameters[0].len();
         Box::new(DescribedBank {
@@ -293,49 +293,38 @@ impl Kernel for Step<'_> {
     fn run(self) {
         let Step { bank, membrane, dt_ms } = self;
         let DescribedBank { channel, states, parameters, registers, variables, gate_blocks } = bank;
-        let (mut g, mut ge) = ([0.0; BLOCK], [0.0; BLOCK]);
-        let (mut g_calcium, mut ge_calcium) = ([0.0; BLOCK], [0.0; BLOCK]);
-        let (mut g_max, mut e) = ([0.0; BLOCK], [0.0; BLOCK]);
-        let mut start = 0;
-        while start < membrane.v.len() {
-            load(&membrane.v, start, &mut variables[0]);
-            load(&membrane.calcium, start, &mut variables[1]);
+        for b in 0..membrane.v.len() / BLOCK {
+            variables[0] = blocks(&membrane.v)[b];
+            variables[1] = blocks(&membrane.calcium)[b];
             for (values, block) in parameters[2..].iter().zip(&mut variables[2..]) {
-                load(values, start, block);
+                *block = blocks(values)[b];
             }
             channel.kinetics.run(variables, registers);
             for (k, (state, block)) in states.iter_mut().zip(gate_blocks.iter_mut()).enumerate() {
-                load(state, start, block);
+                let state = &mut blocks_mut(state)[b];
                 let limit = &registers[channel.kinetics.result(2 * k)];
                 let rate = &registers[channel.kinetics.result(2 * k + 1)];
                 for i in 0..BLOCK {
-                    block[i] = limit[i] + (block[i] - limit[i]) * exp(rate[i] * -dt_ms);
+                    block[i] = limit[i] + (state[i] - limit[i]) * exp(rate[i] * -dt_ms);
                 }
-                store(state, start, block);
+                *state = *block;
             }
             channel.open.run(gate_blocks, registers);
             let open = &registers[channel.open.result(0)];
-            load(&parameters[0], start, &mut g_max);
-            load(if channel.carries_calcium { &membrane.e_calcium } else { &parameters[1] }, start, &mut e);
-            load(&membrane.g, start, &mut g);
-            load(&membrane.ge, start, &mut ge);
-            for i in 0..BLOCK {
-                g[i] += g_max[i] * open[i];
-                ge[i] += g_max[i] * open[i] * e[i];
-            }
-            store(&mut membrane.g, start, &g);
-            store(&mut membrane.ge, start, &ge);
+            let e = &blocks(if channel.carries_calcium { &membrane.e_calcium } else { &parameters[1] })[b];
+            let g_max = &blocks(&parameters[0])[b];
+            let g: [f64; BLOCK] = std::array::from_fn(|i| g_max[i] * open[i]);
+            let ge: [f64; BLOCK] = std::array::from_fn(|i| g[i] * e[i]);
+            let add = |to: &mut [f64], what: &[f64; BLOCK]| {
+                let block = &mut blocks_mut(to)[b];
+                (0..BLOCK).for_each(|i| block[i] += what[i]);
+            };
+            add(&mut membrane.g, &g);
+            add(&mut membrane.ge, &ge);
             if channel.carries_calcium {
-                load(&membrane.g_calcium, start, &mut g_calcium);
-                load(&membrane.ge_calcium, start, &mut ge_calcium);
-                for i in 0..BLOCK {
-                    g_calcium[i] += g_max[i] * open[i];
-                    ge_calcium[i] += g_max[i] * open[i] * e[i];
-                }
-                store(&mut membrane.g_calcium, start, &g_calcium);
-                store(&mut membrane.ge_calcium, start, &ge_calcium);
+                add(&mut membrane.g_calcium, &g);
+                add(&mut membrane.ge_calcium, &ge);
             }
-            start += BLOCK;
         }
     }
 }

@@ -15,6 +15,7 @@ mod fitzhugh_nagumo;
 mod hay;
 mod hodgkin_huxley;
 
+pub(crate) use bank::padded;
 pub use bank::{Bank, Channel, Current, Gate, Membrane, Pullback};
 pub use calcium::CalciumPool;
 pub(crate) use calcium::Pools;

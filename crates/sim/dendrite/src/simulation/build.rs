@@ -5,7 +5,7 @@ use super::events::Queue;
 use super::{Current, Domain, PlacedGraded, Settings, Simulation, Synapse, VoltageClamp};
 use crate::cell::Cell;
 use crate::error::require_range;
-use crate::mechanism::{Membrane, Pools};
+use crate::mechanism::{Membrane, Pools, padded};
 use crate::solver::{CableTree, Elimination, LANES};
 use crate::synapse::{GradedSynapse, KineticBank, KineticReceptor, Receptor, ReceptorBank};
 use crate::{Error, Result};
@@ -265,7 +265,7 @@ fn domains(cell: &Cell, tree: &CableTree, lanes: usize, v_init_mv: f64) -> (Vec<
 
 fn domain(cell: &Cell, tree: &CableTree, areas: &[f64], members: Vec<usize>, lanes: usize, v_init_mv: f64) -> Domain {
     let spread = |value: &dyn Fn(usize) -> f64| -> Vec<f64> {
-        members.iter().flat_map(|&i| std::iter::repeat_n(value(i), lanes)).collect()
+        padded(members.iter().flat_map(|&i| std::iter::repeat_n(value(i), lanes)).collect())
     };
     let pool = cell.pools[members[0]];
     let mut membrane = Membrane::new(members.len() * lanes, pool.map_or(132.0, |p| p.e_mv));
@@ -287,6 +287,7 @@ fn domain(cell: &Cell, tree: &CableTree, areas: &[f64], members: Vec<usize>, lan
         }
     });
     Domain {
+        in_order: members.iter().enumerate().all(|(k, &i)| tree.node_of[i] as usize == k),
         nodes: members.iter().map(|&i| tree.node_of[i]).collect(),
         // uF/cm2 um2 = 1e-5 nF; S/cm2 um2 = 1e-2 uS.
         capacitance: spread(&|i| 1e-5 * cell.cable[i].cm_uf_cm2 * areas[i]),

@@ -75,6 +75,8 @@ struct Domain {
     /// Node of each compartment.
     nodes: Vec<u32>,
     compartments: Vec<usize>,
+    /// Whether these are the first nodes, in order.
+    in_order: bool,
     membrane: Membrane,
     /// Capacitance in nF, leak conductance in uS, leak current in nA; shape (compartments, lanes).
     capacitance: Vec<f64>,

@@ -179,18 +179,12 @@ impl Domain {
     }
 
     fn scatter(&self, axial_sum_us: &[f64], lanes: usize, diagonal: Option<&mut [f64]>, right: &mut [f64]) {
-        let membrane = &self.membrane;
-        if let Some(diagonal) = diagonal {
-            for (k, &node) in self.nodes.iter().enumerate() {
-                let node = node as usize;
-                for lane in 0..lanes {
-                    diagonal[node * lanes + lane] = membrane.g[k * lanes + lane] + axial_sum_us[node];
-                }
-            }
-        }
-        for (k, &node) in self.nodes.iter().enumerate() {
-            let node = node as usize;
-            right[node * lanes..(node + 1) * lanes].copy_from_slice(&membrane.ge[k * lanes..(k + 1) * lanes]);
+        match lanes {
+            1 => vectorised(Scatter::<1>(self, axial_sum_us, diagonal, right)),
+            2 => vectorised(Scatter::<2>(self, axial_sum_us, diagonal, right)),
+            4 => vectorised(Scatter::<4>(self, axial_sum_us, diagonal, right)),
+            8 => vectorised(Scatter::<8>(self, axial_sum_us, diagonal, right)),
+            _ => vectorised(Scatter::<16>(self, axial_sum_us, diagonal, right)),
         }
     }
 
@@ -199,15 +193,65 @@ impl Domain {
         if self.pools.is_none() {
             return;
         }
-        for (k, &node) in self.nodes.iter().enumerate() {
-            let node = node as usize;
-            self.v_mid[k * lanes..(k + 1) * lanes].copy_from_slice(&solved[node * lanes..(node + 1) * lanes]);
+        match lanes {
+            1 => gather::<1>(&self.nodes, solved, &mut self.v_mid),
+            2 => gather::<2>(&self.nodes, solved, &mut self.v_mid),
+            4 => gather::<4>(&self.nodes, solved, &mut self.v_mid),
+            8 => gather::<8>(&self.nodes, solved, &mut self.v_mid),
+            _ => gather::<16>(&self.nodes, solved, &mut self.v_mid),
+        }
+    }
+}
+
+/// Writes a domain's conductances and currents into matrix and right-hand side.
+struct Scatter<'a, const L: usize>(&'a Domain, &'a [f64], Option<&'a mut [f64]>, &'a mut [f64]);
+
+impl<const L: usize> Kernel for Scatter<'_, L> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Scatter(domain, axial, diagonal, right) = self;
+        let (g, ge) = (domain.membrane.g.as_chunks::<L>().0, domain.membrane.ge.as_chunks::<L>().0);
+        let right = right.as_chunks_mut::<L>().0;
+        let nodes = domain.nodes.as_slice();
+        let (g, ge) = (&g[..nodes.len()], &ge[..nodes.len()]);
+        if domain.in_order {
+            let right = &mut right[..nodes.len()];
+            right.copy_from_slice(ge);
+            if let Some(diagonal) = diagonal {
+                let diagonal = &mut diagonal.as_chunks_mut::<L>().0[..nodes.len()];
+                let axial = &axial[..nodes.len()];
+                for k in 0..nodes.len() {
+                    for l in 0..L {
+                        diagonal[k][l] = g[k][l] + axial[k];
+                    }
+                }
+            }
+            return;
+        }
+        for (k, &node) in nodes.iter().enumerate() {
+            right[node as usize] = ge[k];
+        }
+        if let Some(diagonal) = diagonal {
+            let diagonal = diagonal.as_chunks_mut::<L>().0;
+            for (k, &node) in nodes.iter().enumerate() {
+                let a = axial[node as usize];
+                for l in 0..L {
+                    diagonal[node as usize][l] = g[k][l] + a;
+                }
+            }
         }
     }
 }
 
 fn gather<const L: usize>(nodes: &[u32], from: &[f64], to: &mut [f64]) {
     let (from, to) = (from.as_chunks::<L>().0, to.as_chunks_mut::<L>().0);
+    if nodes.first() == Some(&0) && nodes.last() == Some(&(nodes.len() as u32 - 1)) {
+        // Nodes are in rising order, so these are all.
+        to[..nodes.len()].copy_from_slice(&from[..nodes.len()]);
+        return;
+    }
     for (value, &node) in to.iter_mut().zip(nodes) {
         *value = from[node as usize];
     }

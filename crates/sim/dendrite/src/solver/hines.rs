@@ -11,6 +11,8 @@ use crate::vectorised::{Kernel, vectorised};
 #[derive(Debug, Clone)]
 pub struct Elimination {
     lanes: usize,
+    /// Whether the tree is an unbranched cable: two chains from the centre, every parent two places before its child.
+    is_cable: bool,
     parent: Vec<u32>,
     axial: Vec<f64>,
     inverse_axial: Vec<f64>,
@@ -25,8 +27,10 @@ impl Elimination {
     /// For a tree and a number of lanes.
     pub fn new(tree: &CableTree, lanes: usize) -> Self {
         let size = tree.len() * lanes;
+        let is_cable = tree.len() > 4 && (1..tree.len()).all(|i| tree.parent[i] as usize == i.saturating_sub(2));
         Self {
             lanes,
+            is_cable,
             parent: tree.parent.clone(),
             axial: tree.axial_us.clone(),
             inverse_axial: tree.axial_us.iter().map(|a| if *a > 0.0 { 1.0 / a } else { 0.0 }).collect(),
@@ -64,8 +68,11 @@ impl<const L: usize> Kernel for Solve<'_, L> {
 
     #[inline(always)]
     fn run(self) {
-        let Elimination { parent, axial, inverse_axial, diagonal, right, inverse, .. } = self.0;
+        let Elimination { is_cable, parent, axial, inverse_axial, diagonal, right, inverse, .. } = self.0;
         let nodes = parent.len();
+        if L == 1 && *is_cable {
+            return solve_cable(&axial[..nodes], &inverse_axial[..nodes], diagonal, right, inverse);
+        }
         let (d, r, inv) = (
             &mut diagonal.as_chunks_mut::<L>().0[..nodes],
             &mut right.as_chunks_mut::<L>().0[..nodes],
@@ -101,6 +108,46 @@ impl<const L: usize> Kernel for Solve<'_, L> {
             }
             r[i] = v;
         }
+    }
+}
+
+/// The same operations for an unbranched cable, whose two halves are worked on side by side without going through memory.
+#[inline(always)]
+fn solve_cable(axial: &[f64], inverse_axial: &[f64], d: &mut [f64], r: &mut [f64], inverse: &mut [f64]) {
+    let nodes = axial.len();
+    let (d, r, inverse) = (&mut d[..nodes], &mut r[..nodes], &mut inverse[..nodes]);
+    let mut i = nodes - 1;
+    let ([mut d_one, mut d_other], [mut r_one, mut r_other]) = ([d[i], d[i - 1]], [r[i], r[i - 1]]);
+    // While the parents of i and i - 1 are two nodes.
+    while i >= 4 {
+        let (a, b) = (axial[i], axial[i - 1]);
+        let (f, g) = (a / d_one, b / d_other);
+        let (next, next_other) = ((-f).mul_add(a, d[i - 2]), (-g).mul_add(b, d[i - 3]));
+        let (r_next, r_next_other) = (f.mul_add(r_one, r[i - 2]), g.mul_add(r_other, r[i - 3]));
+        (r[i], r[i - 1]) = (r_one, r_other);
+        (d[i], d[i - 1]) = (f, g);
+        (inverse[i], inverse[i - 1]) = (f * inverse_axial[i], g * inverse_axial[i - 1]);
+        (d_one, d_other, r_one, r_other) = (next, next_other, r_next, r_next_other);
+        i -= 2;
+    }
+    (d[i], d[i - 1], r[i], r[i - 1]) = (d_one, d_other, r_one, r_other);
+    for k in (1..=i).rev() {
+        let p = k.saturating_sub(2);
+        let f = axial[k] / d[k];
+        d[p] = (-f).mul_add(axial[k], d[p]);
+        r[p] = f.mul_add(r[k], r[p]);
+        (inverse[k], d[k]) = (f * inverse_axial[k], f);
+    }
+    inverse[0] = 1.0 / d[0];
+    r[0] *= inverse[0];
+    d[0] = 0.0;
+    r[1] = d[1].mul_add(r[0], r[1] * inverse[1]);
+    let (mut before, mut last) = (r[0], r[1]);
+    for k in 2..nodes {
+        // Node 2 hangs on node 0, and so on outwards.
+        let v = d[k].mul_add(before, r[k] * inverse[k]);
+        r[k] = v;
+        (before, last) = (last, v);
     }
 }
 
@@ -156,6 +203,26 @@ impl<const L: usize> Kernel for Resolve<'_, L> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_cable_alone_has_the_bytes_of_a_cable_in_a_lane() {
+        for nodes in [5, 6, 101, 1000] {
+            let edges: Vec<(usize, usize, f64)> = (1..nodes).map(|i| (i - 1, i, 0.01 + (i % 7) as f64)).collect();
+            let tree = CableTree::from_edges(nodes, nodes, &edges).unwrap();
+            let solve = |lanes: usize| {
+                let mut elimination = Elimination::new(&tree, lanes);
+                assert!(elimination.is_cable);
+                for i in 0..nodes * lanes {
+                    elimination.diagonal[i] = tree.axial_sum_us[i / lanes] + 0.1 + (i / lanes % 11) as f64;
+                    elimination.right[i] = (i / lanes) as f64 - 3.3;
+                }
+                elimination.solve();
+                elimination.right
+            };
+            let (alone, pair) = (solve(1), solve(2));
+            assert!(alone.iter().zip(pair.chunks(2)).all(|(a, b)| *a == b[0] && *a == b[1]));
+        }
+    }
 
     /// A random tree against the dense matrix it stands for.
     #[test]

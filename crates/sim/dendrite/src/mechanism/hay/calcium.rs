@@ -2,7 +2,7 @@
 
 use super::Q;
 use crate::math::{Real, linoid, logistic};
-use crate::mechanism::{Channel, Current, Gate, MechanismInfo, ParameterInfo, conductance, limit_and_tau, rates, reversal};
+use crate::mechanism::{Channel, Current, Gate, MechanismInfo, ParameterInfo, conductance, rates, reversal};
 
 /// High-voltage-activated calcium, m^2 h (after Reuveni et al. 1993).
 pub struct CaHva;
@@ -47,9 +47,17 @@ impl Channel<2, 2> for CaLva {
     #[inline(always)]
     fn gates<T: Real>(v: T, _: T, _: &[f64; 2]) -> [Gate<T>; 2] {
         let w = v + 10.0;
+        // tau = (a + b / (1 + e)) / Q, so the rate is Q (1 + e) / (a (1 + e) + b).
+        let rate = |e: T, a: f64, b: f64| (e + 1.0) * Q / ((e + 1.0) * a + b);
         [
-            limit_and_tau(logistic((w + 30.0) * (1.0 / 6.0)), (logistic(-(w + 25.0) * (1.0 / 5.0)) * 20.0 + 5.0) * (1.0 / Q)),
-            limit_and_tau(logistic(-(w + 80.0) * (1.0 / 6.4)), (logistic(-(w + 40.0) * (1.0 / 7.0)) * 50.0 + 20.0) * (1.0 / Q)),
+            Gate {
+                limit: logistic((w + 30.0) * (1.0 / 6.0)),
+                rate_per_ms: rate(((w + 25.0) * (1.0 / 5.0)).exp(), 5.0, 20.0),
+            },
+            Gate {
+                limit: logistic(-(w + 80.0) * (1.0 / 6.4)),
+                rate_per_ms: rate(((w + 40.0) * (1.0 / 7.0)).exp(), 20.0, 50.0),
+            },
         ]
     }
 

@@ -46,9 +46,10 @@ impl Channel<1, 2> for Im {
 
     #[inline(always)]
     fn gates<T: Real>(v: T, _: T, _: &[f64; 2]) -> [Gate<T>; 1] {
-        let up = ((v + 35.0) * 0.1).exp() * 0.0033;
-        let gate = rates(up, (-(v + 35.0) * 0.1).exp() * 0.0033);
-        [Gate { rate_per_ms: gate.rate_per_ms * Q, ..gate }]
+        // Opening .0033 e^x, closing .0033 e^-x: their ratio is e^2x.
+        let up = ((v + 35.0) * 0.1).exp();
+        let down = up.recip();
+        [Gate { limit: up / (up + down), rate_per_ms: (up + down) * (0.0033 * Q) }]
     }
 
     #[inline(always)]
@@ -123,7 +124,9 @@ impl Channel<1, 2> for Skv3 {
 
     #[inline(always)]
     fn gates<T: Real>(v: T, _: T, _: &[f64; 2]) -> [Gate<T>; 1] {
-        [limit_and_tau(logistic((v - 18.7) * (1.0 / 9.7)), logistic((v + 46.56) * (1.0 / 44.14)) * 4.0)]
+        // tau = 4 / (1 + e^(-(V + 46.56) / 44.14))
+        let rate = ((-(v + 46.56) * (1.0 / 44.14)).exp() + 1.0) * 0.25;
+        [Gate { limit: logistic((v - 18.7) * (1.0 / 9.7)), rate_per_ms: rate }]
     }
 
     #[inline(always)]
