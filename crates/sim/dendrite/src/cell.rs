@@ -18,6 +18,55 @@ pub enum Value {
     Formula(String),
 }
 
+impl serde::Serialize for Value {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        match self {
+            Self::Number(number) => serializer.serialize_f64(*number),
+            Self::Formula(text) => serializer.serialize_str(text),
+        }
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for Value {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        struct Visitor;
+        impl serde::de::Visitor<'_> for Visitor {
+            type Value = Value;
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                write!(f, "a number or a formula")
+            }
+            fn visit_f64<E>(self, number: f64) -> std::result::Result<Value, E> {
+                Ok(Value::Number(number))
+            }
+            fn visit_i64<E>(self, number: i64) -> std::result::Result<Value, E> {
+                Ok(Value::Number(number as f64))
+            }
+            fn visit_u64<E>(self, number: u64) -> std::result::Result<Value, E> {
+                Ok(Value::Number(number as f64))
+            }
+            fn visit_str<E>(self, text: &str) -> std::result::Result<Value, E> {
+                Ok(Value::Formula(text.to_owned()))
+            }
+        }
+        deserializer.deserialize_any(Visitor)
+    }
+}
+
+impl schemars::JsonSchema for Value {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Value".into()
+    }
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "type": ["number", "string"],
+            "description": "A number, or a formula over the place such as \"1e-4 * (1 + distance / (100 um))\"."
+        })
+    }
+    fn inline_schema() -> bool {
+        true
+    }
+}
+
 impl From<f64> for Value {
     fn from(value: f64) -> Self {
         Self::Number(value)
@@ -238,7 +287,9 @@ impl Cell {
         };
         let names = self.inserted[place].parameter_names();
         let (defaults, infos): (Vec<f64>, Option<&'static [ParameterInfo]>) = match &self.inserted[place].kind {
-            Kind::Known(entry) => (entry.info.parameters.iter().map(|p| p.default).collect(), Some(entry.info.parameters)),
+            Kind::Known(entry) => {
+                (entry.info.parameters.iter().map(|p| p.default).collect(), Some(entry.info.parameters))
+            }
             Kind::Described(channel) => (channel.parameters.iter().map(|(_, value)| *value).collect(), None),
         };
         for &i in &inside {
@@ -304,6 +355,15 @@ impl Cell {
         };
         inside.iter().for_each(|&i| found.values[i] = None);
         Ok(())
+    }
+
+    /// Amputates a region: nothing flows along its axis any more, so that the rest ends where it began.
+    ///
+    /// # Errors
+    /// If the region is not known.
+    pub fn amputate(&mut self, region: &str) -> Result<()> {
+        // A billion times the usual resistivity leaves a billionth of the coupling.
+        self.set_cable(region, &[("ra_ohm_cm", Value::Number(1e9))])
     }
 
     /// Name and place of a compartment, for messages.

@@ -3,6 +3,7 @@
 //! As in NEURON, a compartment's area and the resistance from its middle to its ends are integrals over the truncated
 //! cones of the reconstruction, and sections join at their ends.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{POSITIVE, require_range};
@@ -10,13 +11,19 @@ use crate::morphology::{AxisPoint, Morphology, Section, Tag};
 use crate::{Error, Result};
 
 /// How many compartments a section gets.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Discretisation {
     /// The same number for every section.
-    Fixed(usize),
-    /// The smallest odd number such that none is longer than this, in um: 1 + 2 floor(L / max).
-    MaximumLength(f64),
+    Fixed {
+        /// Compartments of a section.
+        count: usize,
+    },
+    /// The smallest odd number such that none is longer than this: 1 + 2 floor(L / max).
+    MaximumLength {
+        /// Longest compartment in um.
+        um: f64,
+    },
     /// Odd, none longer than this share of the length constant at 100 Hz (Hines & Carnevale 2001; .1 is usual).
     DLambda {
         /// Share of the length constant.
@@ -135,8 +142,8 @@ fn count(section: &Section, rule: Discretisation) -> Result<usize> {
     let length = section.length_um();
     let odd = |pieces: f64| -> usize { 1 + 2 * (pieces as usize) };
     match rule {
-        Discretisation::Fixed(count) => Ok(count),
-        Discretisation::MaximumLength(maximum) => {
+        Discretisation::Fixed { count } => Ok(count),
+        Discretisation::MaximumLength { um: maximum } => {
             require_range("longest compartment in um", maximum, 1e-6, 1e9)?;
             Ok(odd(length / maximum))
         }
@@ -223,7 +230,7 @@ mod tests {
         section.axis[1].diameter_um = 6.0;
         let cone = Morphology::new(vec![section.clone()], vec![]).unwrap();
         for count in [1, 3, 10] {
-            let compartments = Compartments::new(&cone, Discretisation::Fixed(count)).unwrap();
+            let compartments = Compartments::new(&cone, Discretisation::Fixed { count }).unwrap();
             let area: f64 = compartments.list().iter().map(|c| c.area_um2).sum();
             let resistance: f64 = compartments.list().iter().flat_map(|c| c.half_resistance_per_um).sum();
             // Closed forms: the cone's lateral area, and L / (pi r0 r1).
@@ -234,7 +241,9 @@ mod tests {
 
     #[test]
     fn rules_count_as_neuron_does() {
-        let section = |length: f64| Compartments::new(&cylinder(length, 1.0).unwrap(), Discretisation::MaximumLength(40.0));
+        let section = |length: f64| {
+            Compartments::new(&cylinder(length, 1.0).unwrap(), Discretisation::MaximumLength { um: 40.0 })
+        };
         assert_eq!([39.0, 40.0, 79.9, 80.1].map(|l| section(l).unwrap().len()), [1, 3, 3, 5]);
         // lambda at 100 Hz of d 1 um, Ra 100, cm 1: 1e5 sqrt(1 / (4 pi 100 100 1)) = 282.09 um; 1000 um / 28.2 = 35.4 + .9.
         let rule = Discretisation::DLambda { share: 0.1, ra_ohm_cm: 100.0, cm_uf_cm2: 1.0 };

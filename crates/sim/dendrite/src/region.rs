@@ -50,7 +50,8 @@ impl Places {
             }
         }
         let longest = |tag: Tag| {
-            let ends = (0..sections.len()).filter(|&i| sections[i].tag == tag).map(|i| starts[i] + sections[i].length_um());
+            let ends =
+                (0..sections.len()).filter(|&i| sections[i].tag == tag).map(|i| starts[i] + sections[i].length_um());
             ends.fold(0.0, f64::max)
         };
         let mut tags: Vec<Tag> = sections.iter().map(|s| s.tag).collect();
@@ -72,9 +73,10 @@ impl Places {
             list.iter().map(|c| f64::from(u8::from(children[c.section].is_empty()))).collect(),
             vec![1.0; list.len()],
         ];
-        for tag in [Tag::Soma, Tag::Axon, Tag::Dendrite, Tag::Apical].into_iter().chain(
-            tags.iter().copied().filter(|t| matches!(t, Tag::Undefined | Tag::Custom(_))),
-        ) {
+        for tag in [Tag::Soma, Tag::Axon, Tag::Dendrite, Tag::Apical]
+            .into_iter()
+            .chain(tags.iter().copied().filter(|t| matches!(t, Tag::Undefined | Tag::Custom(_))))
+        {
             names.push((tag.name(), Dimension::NONE));
             values.push(list.iter().map(|c| f64::from(u8::from(sections[c.section].tag == tag))).collect());
         }
@@ -145,7 +147,8 @@ pub fn location(text: &str, morphology: &Morphology, compartments: &Compartments
         _ => (text, 0.5),
     };
     crate::error::require_range(format!("place on section {name}"), x, 0.0, 1.0)?;
-    let section = morphology.section(name).or_else(|error| morphology.section(&format!("{name}[0]")).map_err(|_| error))?;
+    let section =
+        morphology.section(name).or_else(|error| morphology.section(&format!("{name}[0]")).map_err(|_| error))?;
     Ok(compartments.at(section, x))
 }
 

@@ -3,6 +3,7 @@
 //! The morphology is not part of the project; without the folder of recordings the tests say so and pass.
 
 mod cells;
+mod shared_data;
 
 use cells::{HayModel, hay_cell};
 use rheobase_dendrite::morphology::{Statistics, Tag};
@@ -28,7 +29,11 @@ fn the_morphology_is_read_as_neuron_reads_it() {
         let found = Statistics::of(morphology, Some(tag));
         println!("{tag:?} {found:?}");
         assert_eq!(found.sections, sections, "{tag:?}");
-        assert!((found.length_um - length_um).abs() < 6e-4 * (length_um / 1000.0).max(1.0), "{tag:?} {}", found.length_um);
+        assert!(
+            (found.length_um - length_um).abs() < 6e-4 * (length_um / 1000.0).max(1.0),
+            "{tag:?} {}",
+            found.length_um
+        );
         assert!((found.area_um2 / area_um2 - 1.0).abs() < 3e-5, "{tag:?} {}", found.area_um2);
     }
     let apical = cell.region("apic and distance > 685 um and distance < 885 um").unwrap();
@@ -137,7 +142,12 @@ fn back_propagation_and_a_distal_input_make_a_burst() {
         simulation.run_until(600.0).unwrap();
         // The cell is still settling from -80 mV during the first 100 ms.
         let peak = |p: usize| simulation.recording(probes[p], 0)[8000..].iter().copied().fold(f64::MIN, f64::max);
-        println!("pulse {pulse} {peak_na} nA: {:?} soma {:.2} apical {:.2}", simulation.spikes_ms(detector, 0), peak(0), peak(1));
+        println!(
+            "pulse {pulse} {peak_na} nA: {:?} soma {:.2} apical {:.2}",
+            simulation.spikes_ms(detector, 0),
+            peak(0),
+            peak(1)
+        );
         assert_eq!(simulation.spikes_ms(detector, 0).len(), count);
         // 1 mV: peaks of spikes move by a fraction of a mV with the step (NEURON at .025: 5.18 instead of 6.42).
         assert!((peak(1) - apical_mv).abs() < 1.0, "{}", peak(1));

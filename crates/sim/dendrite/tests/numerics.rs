@@ -8,7 +8,8 @@ use rheobase_dendrite::{Cell, Discretisation, Error, Method, Settings, Simulatio
 
 /// A soma with sodium, potassium and calcium channels, a pool and a calcium-activated current, and a dendrite.
 fn active_cell() -> Cell {
-    let mut cell = Cell::new(ball_and_stick(20.0, 300.0, 2.0).unwrap(), Discretisation::MaximumLength(30.0)).unwrap();
+    let mut cell =
+        Cell::new(ball_and_stick(20.0, 300.0, 2.0).unwrap(), Discretisation::MaximumLength { um: 30.0 }).unwrap();
     cell.set_cable("all", &[("g_leak_s_per_cm2", 3e-4.into()), ("e_leak_mv", (-70.0).into())]).unwrap();
     cell.insert("soma", "hodgkin-huxley", &[]).unwrap();
     cell.insert("all", "hay-ca-hva", &[("g_s_per_cm2", "1e-4 * (1 + distance / (100 um))".into())]).unwrap();
@@ -71,7 +72,8 @@ fn the_gradient_agrees_with_finite_differences() {
                 simulation.set_parameter(compartment, 0, mechanism, name, value).unwrap();
                 of(simulation).loss
             };
-            let found = gradient.parameters.iter().find(|(c, m, _)| *c == compartment && m == mechanism).unwrap().2[index];
+            let found =
+                gradient.parameters.iter().find(|(c, m, _)| *c == compartment && m == mechanism).unwrap().2[index];
             compare(&format!("{mechanism}.{name}"), found, with(base + h), with(base - h), h);
         }
         let area = cell.compartments().list()[site].area_um2;
@@ -139,8 +141,7 @@ fn ring(count: usize) -> Network {
     let soma = cell.at("soma(0.5)").unwrap();
     let cells = (0..count)
         .map(|_| {
-            let mut simulation =
-                Simulation::new(&cell, Settings { v_init_mv: -68.0, ..Settings::default() }).unwrap();
+            let mut simulation = Simulation::new(&cell, Settings { v_init_mv: -68.0, ..Settings::default() }).unwrap();
             simulation.detect_spikes(soma, -20.0).unwrap();
             simulation.add_synapse(soma, &[Receptor::ampa(30.0)]).unwrap();
             simulation.record(Probe::Voltage(soma)).unwrap();
@@ -223,7 +224,13 @@ fn adaptive_steps_reach_the_accuracy_asked_for() {
         assert_eq!(found.len(), reference.len());
         found.iter().zip(&reference).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max)
     };
-    println!("rough {} in {} steps, fine {} in {}", error(&rough), rough_report.accepted, error(&fine), fine_report.accepted);
+    println!(
+        "rough {} in {} steps, fine {} in {}",
+        error(&rough),
+        rough_report.accepted,
+        error(&fine),
+        fine_report.accepted
+    );
     // The spike grows out of a slow depolarisation, so that 10 uV a step move it by .05 ms.
     assert!(error(&rough) < 0.1 && error(&fine) < 0.005 && error(&fine) < error(&rough));
     assert!(rough_report.accepted < fine_report.accepted && rough_report.accepted < 1000);
@@ -261,7 +268,7 @@ fn channels_as_data_do_what_built_in_ones_do() {
         -77.0,
     );
     let run = |described: bool, amplitude_na: f64| {
-        let mut cell = Cell::new(star(20.0, 3, 100.0, 2.0).unwrap(), Discretisation::Fixed(5)).unwrap();
+        let mut cell = Cell::new(star(20.0, 3, 100.0, 2.0).unwrap(), Discretisation::Fixed { count: 5 }).unwrap();
         cell.set_cable("all", &[("g_leak_s_per_cm2", 3e-4.into()), ("e_leak_mv", (-54.387).into())]).unwrap();
         cell.set_calcium_pool("all", CalciumPool { gamma: 0.01, start_mm: 1e-4, ..CalciumPool::default() }).unwrap();
         if described {
@@ -296,7 +303,10 @@ fn channels_as_data_do_what_built_in_ones_do() {
 fn mistakes_in_channels_and_cells_are_named() {
     let mut cell = active_cell();
     let channel = |cell: &mut Cell, text: &str| cell.add_channel(text).unwrap_err().to_string();
-    let singular = DESCRIBED_HVA.replace("0.209 / ms * linoid((v + 27 mV) / (3.8 mV))", "0.055 / mV / ms * (-27 mV - v) / (exp((-27 mV - v) / (3.8 mV)) - 1)");
+    let singular = DESCRIBED_HVA.replace(
+        "0.209 / ms * linoid((v + 27 mV) / (3.8 mV))",
+        "0.055 / mV / ms * (-27 mV - v) / (exp((-27 mV - v) / (3.8 mV)) - 1)",
+    );
     assert!(channel(&mut cell, &singular).contains("gate m: at -27"), "{}", channel(&mut cell, &singular));
     assert!(channel(&mut cell, &DESCRIBED_HVA.replace("0.94 / ms", "0.94")).contains("cannot be added"));
     assert!(channel(&mut cell, &DESCRIBED_HVA.replace("m^2 * h", "m^2 * k")).contains("\"k\" is neither"));
@@ -315,5 +325,8 @@ fn mistakes_in_channels_and_cells_are_named() {
     simulation.inject(0, None, current).unwrap();
     let error = simulation.run_until(20.0).unwrap_err();
     assert!(matches!(&error, Error::Diverged { compartment: 0, .. }), "{error}");
-    assert!(error.to_string().starts_with("diverged at 0.99") || error.to_string().starts_with("diverged at 1 "), "{error}");
+    assert!(
+        error.to_string().starts_with("diverged at 0.99") || error.to_string().starts_with("diverged at 1 "),
+        "{error}"
+    );
 }

@@ -7,7 +7,7 @@ use rheobase_dendrite::{Cell, Discretisation, Method, Settings, Simulation};
 const STEP: Current = Current::Step { start_ms: 0.0, duration_ms: 1e9, amplitude_na: 0.1 };
 
 fn cable() -> Cell {
-    let mut cell = Cell::new(cylinder(1000.0, 1.0).unwrap(), Discretisation::Fixed(1000)).unwrap();
+    let mut cell = Cell::new(cylinder(1000.0, 1.0).unwrap(), Discretisation::Fixed { count: 1000 }).unwrap();
     cell.set_cable("all", &[("ra_ohm_cm", 100.0.into()), ("cm_uf_cm2", 1.0.into())]).unwrap();
     cell
 }
@@ -86,7 +86,7 @@ fn rallpack_1_the_cable_follows_the_closed_form() {
 
 #[test]
 fn rallpack_2_tips_are_equal_and_injection_is_reciprocal() {
-    let mut cell = Cell::new(rall_tree(10, 32.0, 16.0, 1.0).unwrap(), Discretisation::Fixed(1)).unwrap();
+    let mut cell = Cell::new(rall_tree(10, 32.0, 16.0, 1.0).unwrap(), Discretisation::Fixed { count: 1 }).unwrap();
     passive(&mut cell);
     assert_eq!(cell.compartments().len(), 1023);
     let tips: Vec<usize> = (511..1023).collect();
@@ -118,12 +118,12 @@ fn peaks(trace: &[f64]) -> Vec<(f64, f64)> {
 }
 
 const NEAR_MS: [f64; 18] = [
-    1.623, 16.316, 30.860, 45.395, 59.928, 74.463, 88.998, 103.532, 118.066, 132.601, 147.135, 161.669, 176.204, 190.739,
-    205.272, 219.808, 234.342, 248.875,
+    1.623, 16.316, 30.860, 45.395, 59.928, 74.463, 88.998, 103.532, 118.066, 132.601, 147.135, 161.669, 176.204,
+    190.739, 205.272, 219.808, 234.342, 248.875,
 ];
 const FAR_MS: [f64; 17] = [
-    4.303, 18.916, 33.467, 48.004, 62.533, 77.069, 91.607, 106.138, 120.671, 135.210, 149.743, 164.273, 178.813, 193.347,
-    207.875, 222.415, 236.951,
+    4.303, 18.916, 33.467, 48.004, 62.533, 77.069, 91.607, 106.138, 120.671, 135.210, 149.743, 164.273, 178.813,
+    193.347, 207.875, 222.415, 236.951,
 ];
 
 fn axon() -> Cell {

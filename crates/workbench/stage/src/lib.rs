@@ -2,6 +2,7 @@
 
 mod analysis;
 mod artifact;
+mod cell;
 mod compare;
 mod data;
 mod kind;
@@ -17,12 +18,16 @@ static STAGES: &[&dyn Stage] = &[
     &Adapter::<data::LabelledImages>::NEW,
     &Adapter::<data::NaturalImagePatches>::NEW,
     &Adapter::<data::File>::NEW,
+    &Adapter::<cell::CellKind>::NEW,
     &Adapter::<model::Network>::NEW,
     &Adapter::<analysis::Sta>::NEW,
     &Adapter::<analysis::GaborFits>::NEW,
     &Adapter::<analysis::OrientationTuning>::NEW,
     &Adapter::<analysis::ActivityStatistics>::NEW,
     &Adapter::<analysis::Ablation>::NEW,
+    &Adapter::<cell::Stimulation>::NEW,
+    &Adapter::<cell::CurrentSteps>::NEW,
+    &Adapter::<cell::ImpedanceKind>::NEW,
     &Adapter::<compare::Cka>::NEW,
     &Adapter::<compare::Rsa>::NEW,
     &Adapter::<compare::PublishedTarget>::NEW,

@@ -125,7 +125,8 @@ impl<'a> Parser<'a> {
 
     fn push(&mut self, node: Node, dimension: Dimension) -> usize {
         let folded = self.fold(node);
-        if let Some(same) = (0..self.nodes.len()).find(|&i| self.nodes[i] == folded && self.dimensions[i] == dimension) {
+        if let Some(same) = (0..self.nodes.len()).find(|&i| self.nodes[i] == folded && self.dimensions[i] == dimension)
+        {
             return same;
         }
         self.nodes.push(folded);
@@ -143,8 +144,16 @@ impl<'a> Parser<'a> {
             Node::Binary(operator, a, b) => match (constant(a), constant(b)) {
                 (Some(a), Some(b)) => Node::Constant(operator.apply(a, b)),
                 // A product is several times cheaper than a quotient.
-                (None, Some(b)) if operator == Operator::Divide && (1.0 / b).is_normal() && (1.0 / b) * b == 1.0 && b.log2().fract() == 0.0 => {
-                    self.nodes.iter().position(|n| *n == Node::Constant(1.0 / b)).map_or(node, |inverse| Node::Binary(Operator::Multiply, a, inverse))
+                (None, Some(b))
+                    if operator == Operator::Divide
+                        && (1.0 / b).is_normal()
+                        && (1.0 / b) * b == 1.0
+                        && b.log2().fract() == 0.0 =>
+                {
+                    self.nodes
+                        .iter()
+                        .position(|n| *n == Node::Constant(1.0 / b))
+                        .map_or(node, |inverse| Node::Binary(Operator::Multiply, a, inverse))
                 }
                 _ => node,
             },
@@ -264,7 +273,11 @@ impl<'a> Parser<'a> {
             let dimension = self.dimensions[base];
             let mut value = self.push(Node::Constant(1.0), Dimension::NONE);
             for k in 0..exponent.abs() as i8 {
-                value = if k == 0 { base } else { self.push(Node::Binary(Operator::Multiply, value, base), dimension.power(k + 1)) };
+                value = if k == 0 {
+                    base
+                } else {
+                    self.push(Node::Binary(Operator::Multiply, value, base), dimension.power(k + 1))
+                };
             }
             if exponent < 0.0 {
                 let one = self.push(Node::Constant(1.0), Dimension::NONE);
@@ -303,7 +316,11 @@ impl<'a> Parser<'a> {
     }
 
     fn expect(&mut self, symbol: &str) -> Result<()> {
-        if self.take(&[symbol]).is_some() { Ok(()) } else { self.fail(self.at, format!("\"{symbol}\" was expected here")) }
+        if self.take(&[symbol]).is_some() {
+            Ok(())
+        } else {
+            self.fail(self.at, format!("\"{symbol}\" was expected here"))
+        }
     }
 
     fn number(&mut self, rest: &str) -> Result<usize> {
@@ -357,7 +374,11 @@ impl<'a> Parser<'a> {
         }
         self.expect(")")?;
         let count = |n: usize| -> Result<()> {
-            if arguments.len() == n { Ok(()) } else { self.fail(start, format!("{name} takes {n} arguments, not {}", arguments.len())) }
+            if arguments.len() == n {
+                Ok(())
+            } else {
+                self.fail(start, format!("{name} takes {n} arguments, not {}", arguments.len()))
+            }
         };
         let plain = |i: usize| -> Result<()> {
             let dimension = self.dimensions[arguments[i]];
@@ -422,8 +443,20 @@ impl Operator {
             Self::Divide => a / b,
             Self::Less => f64::from(u8::from(a < b)),
             Self::LessEqual => f64::from(u8::from(a <= b)),
-            Self::Minimum => if a < b { a } else { b },
-            Self::Maximum => if a > b { a } else { b },
+            Self::Minimum => {
+                if a < b {
+                    a
+                } else {
+                    b
+                }
+            }
+            Self::Maximum => {
+                if a > b {
+                    a
+                } else {
+                    b
+                }
+            }
         }
     }
 }

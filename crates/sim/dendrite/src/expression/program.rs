@@ -105,7 +105,9 @@ impl Program {
                     Function::Linoid => linoid(values[a]),
                     Function::Logistic => logistic(values[a]),
                 },
-                Node::IfElse(condition, yes, no) => T::if_else(values[condition].value() > 0.0, values[yes], values[no]),
+                Node::IfElse(condition, yes, no) => {
+                    T::if_else(values[condition].value() > 0.0, values[yes], values[no])
+                }
             };
             values.push(value);
         }
@@ -198,7 +200,11 @@ mod tests {
     #[test]
     fn mistakes_are_located_and_explained() {
         let problem = |text: &str| parse(text, &VARIABLES).unwrap_err().to_string();
-        assert!(problem("v + 27").contains("at character 3: mV and a plain number cannot be added"), "{}", problem("v + 27"));
+        assert!(
+            problem("v + 27").contains("at character 3: mV and a plain number cannot be added"),
+            "{}",
+            problem("v + 27")
+        );
         assert!(problem("exp(v)").contains("must be a plain number; it is mV"));
         assert!(problem("2 * w").contains("\"w\" is neither a variable (v, distance) nor a unit"));
         assert!(problem("2 * (3 + 4").contains("\")\" was expected"));

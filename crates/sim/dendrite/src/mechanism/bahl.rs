@@ -98,7 +98,8 @@ impl Channel<3, 2> for Kslow {
     #[inline(always)]
     fn gates<T: Real>(v: T, _: T, _: &[f64; 2]) -> [Gate<T>; 3] {
         // .0052 (v - 11.1) / (1 - e^(-(v - 11.1) / 13.1)) + .01938 e^(-(v + 1.27) / 71) - .0053
-        let a_rate = linoid((v - 11.1) * (1.0 / 13.1)) * (0.0052 * 13.1) + (-(v + 1.27) * (1.0 / 71.0)).exp() * 0.01938 - 0.0053;
+        let a_rate =
+            linoid((v - 11.1) * (1.0 / 13.1)) * (0.0052 * 13.1) + (-(v + 1.27) * (1.0 / 71.0)).exp() * 0.01938 - 0.0053;
         let bell = (-((v + 75.0) * (1.0 / 48.0)).squared()).exp();
         let b_tau = ((v + 54.0) * 23.7 + 1010.0) * bell + 360.0;
         let b1_tau = (v * -0.01118).exp() * 1380.0 - (v * -0.0306).exp() * 210.0 + 2350.0;
@@ -220,8 +221,8 @@ impl Channel<1, 2> for Kca {
 
     #[inline(always)]
     fn gates<T: Real>(_: T, calcium: T, _: &[f64; 2]) -> [Gate<T>; 1] {
-        // .01 per ms and uM
-        let n = rates(calcium * (0.01 * 1e3), T::constant(0.02));
+        // .01 per ms and mM: with .1 uM at rest the channel is shut, and a calcium spike opens a tenth of it.
+        let n = rates(calcium * 0.01, T::constant(0.02));
         [Gate { rate_per_ms: n.rate_per_ms * Q23, ..n }]
     }
 

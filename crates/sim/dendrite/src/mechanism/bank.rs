@@ -315,7 +315,7 @@ impl<const S: usize, const P: usize, C: Channel<S, P>> Kernel for Step<'_, S, P,
         let ge_calcium = &mut blocks_mut(&mut membrane.ge_calcium)[..count];
         let parameters: [&[[f64; BLOCK]]; P] = std::array::from_fn(|k| &blocks(&bank.parameters[k])[..count]);
         let mut states = bank.states.iter_mut();
-        let mut states: [&mut [[f64; BLOCK]]; S] =
+        let states: [&mut [[f64; BLOCK]]; S] =
             std::array::from_fn(|_| &mut blocks_mut(states.next().expect("S states"))[..count]);
         for b in 0..count {
             // Results stay in buffers of their own until the block is done, so that the compiler knows that nothing

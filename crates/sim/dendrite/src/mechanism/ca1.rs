@@ -18,7 +18,12 @@ pub struct KaDistal;
 /// Hyperpolarisation-activated cations, l.
 pub struct Hd;
 
-const fn info(name: &'static str, about: &'static str, states: &'static [&'static str], parameters: &'static [ParameterInfo]) -> MechanismInfo {
+const fn info(
+    name: &'static str,
+    about: &'static str,
+    states: &'static [&'static str],
+    parameters: &'static [ParameterInfo],
+) -> MechanismInfo {
     MechanismInfo { name, about, states, parameters, carries_calcium: false, reads_calcium: false }
 }
 
@@ -66,7 +71,8 @@ impl Channel<2, 3> for Na3 {
 const POTASSIUM: &[ParameterInfo] = &[conductance("g_s_per_cm2", 0.01), reversal("e_mv", -90.0)];
 
 impl Channel<1, 2> for Kdr {
-    const INFO: MechanismInfo = info("ca1-kdr", "Delayed-rectifier potassium, n (Migliore et al. 1999)", &["n"], POTASSIUM);
+    const INFO: MechanismInfo =
+        info("ca1-kdr", "Delayed-rectifier potassium, n (Migliore et al. 1999)", &["n"], POTASSIUM);
 
     #[inline(always)]
     fn gates<T: Real>(v: T, _: T, _: &[f64; 2]) -> [Gate<T>; 1] {
@@ -98,7 +104,12 @@ fn a_current<T: Real>(v: T, half_mv: f64, slope: f64, share: f64, speed: f64, sh
 }
 
 impl Channel<2, 2> for KaProximal {
-    const INFO: MechanismInfo = info("ca1-ka-proximal", "A-current of the proximal dendrite, n l (Migliore et al. 1999)", &["n", "l"], POTASSIUM);
+    const INFO: MechanismInfo = info(
+        "ca1-ka-proximal",
+        "A-current of the proximal dendrite, n l (Migliore et al. 1999)",
+        &["n", "l"],
+        POTASSIUM,
+    );
 
     #[inline(always)]
     fn gates<T: Real>(v: T, _: T, _: &[f64; 2]) -> [Gate<T>; 2] {
@@ -112,7 +123,8 @@ impl Channel<2, 2> for KaProximal {
 }
 
 impl Channel<2, 2> for KaDistal {
-    const INFO: MechanismInfo = info("ca1-ka-distal", "A-current of the distal dendrite, n l (Migliore et al. 1999)", &["n", "l"], POTASSIUM);
+    const INFO: MechanismInfo =
+        info("ca1-ka-distal", "A-current of the distal dendrite, n l (Migliore et al. 1999)", &["n", "l"], POTASSIUM);
 
     #[inline(always)]
     fn gates<T: Real>(v: T, _: T, _: &[f64; 2]) -> [Gate<T>; 2] {

@@ -10,7 +10,7 @@ use crate::vectorised::{Kernel, vectorised};
 const FARADAY: f64 = 96485.33;
 
 /// Parameters of a pool, the same for all its compartments.
-#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct CalciumPool {
     /// Share of the calcium that is not buffered.

@@ -74,12 +74,14 @@ impl DescribedChannel {
     /// What the TOML reader says, formulas that do not parse or whose units do not fit, gates without a complete pair of
     /// formulas, rates that are not finite or not positive somewhere in that range.
     pub fn read(text: &str) -> Result<Self> {
-        let parsed: Text = toml::from_str(text).map_err(|e| Error::Description(format!("channel: {}", e.to_string().trim())))?;
+        let parsed: Text =
+            toml::from_str(text).map_err(|e| Error::Description(format!("channel: {}", e.to_string().trim())))?;
         if parsed.reversal_mv.is_none() && !parsed.carries_calcium {
             let message = format!("channel {}: give reversal_mv, or carries_calcium = true", parsed.name);
             return Err(Error::Description(message));
         }
-        let mut parameters = vec![("g_s_per_cm2".to_owned(), 1e-4), ("e_mv".to_owned(), parsed.reversal_mv.unwrap_or(132.0))];
+        let mut parameters =
+            vec![("g_s_per_cm2".to_owned(), 1e-4), ("e_mv".to_owned(), parsed.reversal_mv.unwrap_or(132.0))];
         parameters.extend(parsed.parameters.clone());
         let dimension = |name: &str| match name.rsplit('_').next() {
             Some("mv") => Dimension::VOLTAGE,
@@ -100,7 +102,8 @@ impl DescribedChannel {
                 ),
                 (None, None, Some(limit), Some(tau)) => (limit.clone(), format!("1 / ({tau})"), Dimension::RATE),
                 _ => {
-                    let message = format!("channel {}, gate {gate}: give opening and closing, or limit and tau", parsed.name);
+                    let message =
+                        format!("channel {}, gate {gate}: give opening and closing, or limit and tau", parsed.name);
                     return Err(Error::Description(message));
                 }
             };
@@ -125,7 +128,10 @@ impl DescribedChannel {
         let states: Vec<(&str, Dimension)> = gates.iter().map(|g| (g.as_str(), Dimension::NONE)).collect();
         let open = parse(&parsed.open, &states)?;
         if open.dimension != Dimension::NONE {
-            return Err(Error::Description(format!("channel {}: open has the unit of {}", parsed.name, open.dimension)));
+            return Err(Error::Description(format!(
+                "channel {}: open has the unit of {}",
+                parsed.name, open.dimension
+            )));
         }
         let channel = Self {
             name: parsed.name,
@@ -204,7 +210,8 @@ impl Bank for DescribedBank {
 
     fn settle(&mut self, membrane: &Membrane) {
         for i in 0..membrane.v.len() {
-            let values: Vec<f64> = self.channel.kinetics.evaluate(&self.variables_at(i, membrane.v[i], membrane.calcium[i]));
+            let values: Vec<f64> =
+                self.channel.kinetics.evaluate(&self.variables_at(i, membrane.v[i], membrane.calcium[i]));
             for (state, pair) in self.states.iter_mut().zip(values.chunks(2)) {
                 state[i] = pair[0];
             }
@@ -247,8 +254,10 @@ impl Bank for DescribedBank {
         parameters: &mut [f64],
     ) -> Result<Pullback> {
         let count = self.states.len();
-        let by_v = self.channel.kinetics.evaluate(&self.variables_at(index, Dual::variable(v), Dual::constant(calcium)));
-        let by_calcium = self.channel.kinetics.evaluate(&self.variables_at(index, Dual::constant(v), Dual::variable(calcium)));
+        let by_v =
+            self.channel.kinetics.evaluate(&self.variables_at(index, Dual::variable(v), Dual::constant(calcium)));
+        let by_calcium =
+            self.channel.kinetics.evaluate(&self.variables_at(index, Dual::constant(v), Dual::variable(calcium)));
         let advanced = |k: usize, by: &[Dual]| {
             let kept = (by[2 * k + 1] * -dt_ms).exp();
             by[2 * k] + (Dual::constant(old[k]) - by[2 * k]) * kept

@@ -5,10 +5,7 @@ use crate::{Error, Result};
 
 fn straight(tag: Tag, start: [f64; 3], direction: [f64; 3], length_um: f64, diameter_um: f64) -> Section {
     let end = std::array::from_fn(|k| start[k] + direction[k] * length_um);
-    let axis = vec![
-        AxisPoint { position_um: start, diameter_um },
-        AxisPoint { position_um: end, diameter_um },
-    ];
+    let axis = vec![AxisPoint { position_um: start, diameter_um }, AxisPoint { position_um: end, diameter_um }];
     Section { name: String::new(), tag, axis, parent: None }
 }
 

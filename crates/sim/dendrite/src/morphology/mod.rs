@@ -20,10 +20,11 @@ pub use swc::{ReadOptions, read_skeleton_csv, read_swc};
 
 use crate::error::{POSITIVE, require_range};
 use crate::{Error, Result};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Which part of the neuron a section belongs to; numbers are those of SWC.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Tag {
     /// 1.
@@ -240,7 +241,14 @@ impl Morphology {
     ///
     /// # Errors
     /// If the parent is not there or a size is not positive.
-    pub fn add_cylinder(&mut self, tag: Tag, parent: usize, at: f64, length_um: f64, diameter_um: f64) -> Result<usize> {
+    pub fn add_cylinder(
+        &mut self,
+        tag: Tag,
+        parent: usize,
+        at: f64,
+        length_um: f64,
+        diameter_um: f64,
+    ) -> Result<usize> {
         let Some(base) = self.sections.get(parent) else {
             return Err(Error::Description(format!("there is no section {parent} to add to")));
         };

@@ -55,7 +55,9 @@ fn tokens(text: &str, file: &str) -> Result<Vec<(Token, usize)>> {
                 }
                 ',' | '<' | '>' => 1,
                 '"' => {
-                    let end = rest[1..].find('"').ok_or_else(|| error(file, number, "a text without its closing quote".into()))?;
+                    let end = rest[1..]
+                        .find('"')
+                        .ok_or_else(|| error(file, number, "a text without its closing quote".into()))?;
                     tokens.push((Token::Text(rest[1..=end].to_owned()), number));
                     end + 2
                 }
@@ -266,7 +268,8 @@ impl Reader<'_> {
         }
         let [contours, markers, others] = self.left_out;
         if contours + markers + others > 0 {
-            assumptions.push(format!("left out: {contours} contours without a part, {markers} markers, {others} other lists"));
+            assumptions
+                .push(format!("left out: {contours} contours without a part, {markers} markers, {others} other lists"));
         }
         for (tag, branch, line) in std::mem::take(&mut self.trees) {
             let parent = (!sections.is_empty()).then_some((0, if self.somata.is_empty() { 0.0 } else { 0.5 }));

@@ -14,7 +14,12 @@ const HIGH: [f64; 3] = [244.0, 170.0, 66.0];
 ///
 /// # Errors
 /// If the number of values is not that of the compartments, or one is not finite.
-pub fn picture_svg(morphology: &Morphology, compartments: &Compartments, values: &[f64], label: &str) -> Result<String> {
+pub fn picture_svg(
+    morphology: &Morphology,
+    compartments: &Compartments,
+    values: &[f64],
+    label: &str,
+) -> Result<String> {
     if values.len() != compartments.len() {
         let message = format!("{} values for a picture of {} compartments", values.len(), compartments.len());
         return Err(Error::Description(message));
@@ -59,7 +64,11 @@ pub fn picture_svg(morphology: &Morphology, compartments: &Compartments, values:
     let y = height - 56.0;
     for i in 0..60 {
         let x = 30.0 + f64::from(i) * 3.0;
-        let _ = writeln!(svg, "<rect x=\"{x}\" y=\"{y:.0}\" width=\"3.3\" height=\"10\" fill=\"{}\"/>", colour(f64::from(i) / 59.0));
+        let _ = writeln!(
+            svg,
+            "<rect x=\"{x}\" y=\"{y:.0}\" width=\"3.3\" height=\"10\" fill=\"{}\"/>",
+            colour(f64::from(i) / 59.0)
+        );
     }
     let _ = writeln!(svg, "<text x=\"30\" y=\"{:.0}\">{}</text>", y + 25.0, number(low));
     let _ = writeln!(svg, "<text x=\"210\" y=\"{:.0}\" text-anchor=\"end\">{}</text>", y + 25.0, number(high));
@@ -69,7 +78,11 @@ pub fn picture_svg(morphology: &Morphology, compartments: &Compartments, values:
 }
 
 fn number(value: f64) -> String {
-    if value != 0.0 && (value.abs() < 0.01 || value.abs() >= 1e5) { format!("{value:.2e}") } else { format!("{value:.2}") }
+    if value != 0.0 && (value.abs() < 0.01 || value.abs() >= 1e5) {
+        format!("{value:.2e}")
+    } else {
+        format!("{value:.2}")
+    }
 }
 
 fn colour(share: f64) -> String {

@@ -244,14 +244,14 @@ fn soma_section(points: &[Point], children: &[Vec<usize>], assumptions: &mut Vec
         vec![start, end]
     };
     let soma_children: Vec<usize> = children[0].iter().copied().filter(|&c| points[c].tag == Tag::Soma).collect();
-    let at_radius = |i: usize| {
-        (distance(&points[i].position_um, &points[0].position_um) / points[0].radius_um - 1.0).abs() < 0.05
-    };
+    let at_radius =
+        |i: usize| (distance(&points[i].position_um, &points[0].position_um) / points[0].radius_um - 1.0).abs() < 0.05;
     let mut axis = if soma.len() == 1 {
         assumptions.push("the one-point soma is a sphere, kept as a cylinder as long as wide (equal area)".into());
         sphere()
     } else if soma.len() == 3 && soma_children.len() == 2 && soma_children.iter().all(|&c| at_radius(c)) {
-        assumptions.push("the three-point soma is NeuroMorpho's form of a sphere, kept as a cylinder of equal area".into());
+        assumptions
+            .push("the three-point soma is NeuroMorpho's form of a sphere, kept as a cylinder of equal area".into());
         sphere()
     } else {
         longest_chain(points, &soma, assumptions)

@@ -43,12 +43,14 @@ pub fn read_swc(text: &str, file: &str, options: ReadOptions) -> Result<Morpholo
         if content.is_empty() {
             continue;
         }
-        let fields: Vec<&str> = content.split(|c: char| c.is_whitespace() || c == ',').filter(|f| !f.is_empty()).collect();
+        let fields: Vec<&str> =
+            content.split(|c: char| c.is_whitespace() || c == ',').filter(|f| !f.is_empty()).collect();
         if fields.len() < 7 {
             let problem = format!("{} fields; a point has 7: number, type, x, y, z, radius, parent", fields.len());
             return Err(error(file, index + 1, problem));
         }
-        let number = |i: usize| real(fields[i], ["number", "type", "x", "y", "z", "radius", "parent"][i], file, index + 1);
+        let number =
+            |i: usize| real(fields[i], ["number", "type", "x", "y", "z", "radius", "parent"][i], file, index + 1);
         let tag = number(1)?;
         if !(0.0..=65535.0).contains(&tag) || tag.fract() != 0.0 {
             return Err(error(file, index + 1, format!("type {tag}; it is a whole number from 0 to 65535")));

@@ -104,7 +104,14 @@ impl Simulation {
     ///
     /// # Errors
     /// If the mechanism is not in this compartment or has no such parameter, or the value is not finite.
-    pub fn set_parameter(&mut self, compartment: usize, lane: usize, mechanism: &str, name: &str, value: f64) -> Result<()> {
+    pub fn set_parameter(
+        &mut self,
+        compartment: usize,
+        lane: usize,
+        mechanism: &str,
+        name: &str,
+        value: f64,
+    ) -> Result<()> {
         require_range(format!("{name} of {mechanism}"), value, f64::MIN, f64::MAX)?;
         let place = self.check_place(compartment, Some(lane))?;
         let (domain, k) = self.home[place];
@@ -121,7 +128,11 @@ impl Simulation {
         };
         let Some(values) = slot else {
             let what = format!("parameter of {mechanism} in {}", self.places[compartment]);
-            return Err(Error::Unknown { what, name: name.into(), known: "those of the mechanism, where it is inserted".into() });
+            return Err(Error::Unknown {
+                what,
+                name: name.into(),
+                known: "those of the mechanism, where it is inserted".into(),
+            });
         };
         values[k * lanes + lane] = value;
         self.factored_for_ms = None;

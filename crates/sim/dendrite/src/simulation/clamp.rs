@@ -1,13 +1,14 @@
 //! What an electrode does.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::error::{POSITIVE, require_range};
 use crate::Result;
+use crate::error::{POSITIVE, require_range};
 
 /// A current over time, in nA, positive into the cell.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Current {
     /// Constant between two times.
     Step {
@@ -64,7 +65,11 @@ impl Current {
     pub fn at(&self, t: f64) -> f64 {
         match self {
             Self::Step { start_ms, duration_ms, amplitude_na } => {
-                if t >= *start_ms && t < start_ms + duration_ms { *amplitude_na } else { 0.0 }
+                if t >= *start_ms && t < start_ms + duration_ms {
+                    *amplitude_na
+                } else {
+                    0.0
+                }
             }
             Self::DoubleExponential { start_ms, rise_ms, decay_ms, peak_na } => {
                 let s = t - start_ms;
@@ -106,8 +111,10 @@ impl Current {
     }
 
     pub(super) fn check(&self) -> Result<()> {
-        let finite = |name: &str, value: f64| require_range(format!("{name} of a current"), value, -1e9, 1e9).map(|_| ());
-        let positive = |name: &str, value: f64| require_range(format!("{name} of a current"), value, POSITIVE, 1e15).map(|_| ());
+        let finite =
+            |name: &str, value: f64| require_range(format!("{name} of a current"), value, -1e9, 1e9).map(|_| ());
+        let positive =
+            |name: &str, value: f64| require_range(format!("{name} of a current"), value, POSITIVE, 1e15).map(|_| ());
         match self {
             Self::Step { start_ms, duration_ms, amplitude_na } => {
                 finite("start_ms", *start_ms)?;

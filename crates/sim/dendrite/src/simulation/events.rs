@@ -192,7 +192,12 @@ impl Simulation {
                     detector.spikes_ms[lane].push(time);
                     for connection in self.connections.iter_mut().filter(|c| c.detector == index) {
                         let released = connection.plasticity.as_mut().map_or(1.0, |p| p[lane].release(time));
-                        self.queue.push(time + connection.delay_ms, connection.synapse, lane, connection.weight * released);
+                        self.queue.push(
+                            time + connection.delay_ms,
+                            connection.synapse,
+                            lane,
+                            connection.weight * released,
+                        );
                     }
                 }
             }

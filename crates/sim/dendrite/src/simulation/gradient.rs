@@ -242,7 +242,8 @@ impl Simulation {
                     to_g + if carries { to_g_calcium } else { 0.0 },
                     m[node] + if carries { to_ge_calcium } else { 0.0 },
                 );
-                let place = gradient.parameters.iter().position(|(c, name, _)| *c == compartment && name == bank.name());
+                let place =
+                    gradient.parameters.iter().position(|(c, name, _)| *c == compartment && name == bank.name());
                 let place = place.unwrap_or_else(|| {
                     gradient.parameters.push((compartment, bank.name().to_owned(), vec![0.0; bank.parameter_count()]));
                     gradient.parameters.len() - 1

@@ -28,6 +28,7 @@ pub use network::{Link, Network};
 pub use probe::Probe;
 pub use snapshot::Snapshot;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::mechanism::Bank;
@@ -40,7 +41,7 @@ use events::{Connection, Detector, Event, Queue};
 use probe::Recording;
 
 /// How a step is taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Method {
     /// Second order: conductances at the middle of the step.

@@ -34,7 +34,9 @@ impl Network {
     /// # Errors
     /// If they do not, a link names what is not there, or a delay is shorter than a step.
     pub fn new(cells: Vec<Simulation>, links: Vec<Link>) -> Result<Self> {
-        let Some(first) = cells.first() else { return Err(Error::Description("a network needs at least one cell".into())) };
+        let Some(first) = cells.first() else {
+            return Err(Error::Description("a network needs at least one cell".into()));
+        };
         let (time_ms, dt_ms) = (first.time_ms, first.settings.dt_ms);
         if let Some(other) = cells.iter().position(|c| c.time_ms != time_ms || c.settings.dt_ms != dt_ms) {
             return Err(Error::Description(format!("cell {other} has another time or step than cell 0")));
@@ -92,7 +94,9 @@ impl Network {
             let running: Vec<_> = self.cells.chunks_mut(share).map(|chunk| scope.spawn(move || work(chunk))).collect();
             let results: Vec<Result<()>> = running
                 .into_iter()
-                .map(|handle| handle.join().unwrap_or_else(|_| Err(Error::Description("a simulation thread failed".into()))))
+                .map(|handle| {
+                    handle.join().unwrap_or_else(|_| Err(Error::Description("a simulation thread failed".into())))
+                })
                 .collect();
             results.into_iter().collect()
         })
@@ -103,7 +107,9 @@ impl Network {
         for link in &self.links {
             let (cell, detector, lane) = link.from;
             let spikes = &self.cells[cell].detectors[detector].spikes_ms[lane];
-            events.extend(spikes[self.sent[cell][detector][lane]..].iter().map(|t| (link.to, t + link.delay_ms, link.weight)));
+            events.extend(
+                spikes[self.sent[cell][detector][lane]..].iter().map(|t| (link.to, t + link.delay_ms, link.weight)),
+            );
         }
         for ((cell, synapse, lane), time_ms, weight) in events {
             self.cells[cell].queue.push(time_ms, synapse, lane, weight);

@@ -59,7 +59,9 @@ impl Simulation {
     /// If n is 0 or something was recorded already.
     pub fn record_every(&mut self, n: usize) -> Result<()> {
         if n == 0 || self.recordings.iter().any(|r| !r.values.is_empty()) {
-            return Err(Error::Description("recording takes every n-th step, n at least 1, set before the first".into()));
+            return Err(Error::Description(
+                "recording takes every n-th step, n at least 1, set before the first".into(),
+            ));
         }
         self.record_every = n;
         Ok(())
@@ -68,8 +70,12 @@ impl Simulation {
     fn source(&self, probe: &Probe) -> Result<Source> {
         let place = |compartment: usize| self.check_place(compartment, None).map(|i| self.home[i]);
         Ok(match probe {
-            Probe::Voltage(compartment) => Source::Node(self.tree.node_of[self.check_place(*compartment, None)?] as usize),
-            Probe::AxialCurrent(compartment) => Source::Axial(self.tree.node_of[self.check_place(*compartment, None)?] as usize),
+            Probe::Voltage(compartment) => {
+                Source::Node(self.tree.node_of[self.check_place(*compartment, None)?] as usize)
+            }
+            Probe::AxialCurrent(compartment) => {
+                Source::Axial(self.tree.node_of[self.check_place(*compartment, None)?] as usize)
+            }
             Probe::Calcium(compartment) => {
                 let (domain, place) = place(*compartment)?;
                 Source::Calcium { domain, place }
@@ -101,7 +107,9 @@ impl Simulation {
                 Source::Conductance { bank, receptor }
             }
             Probe::SynapticCurrent(synapse) if *synapse < self.synapses.len() => Source::SynapticCurrent(*synapse),
-            Probe::SynapticCurrent(synapse) => return Err(Error::Description(format!("there is no synapse {synapse}"))),
+            Probe::SynapticCurrent(synapse) => {
+                return Err(Error::Description(format!("there is no synapse {synapse}")));
+            }
         })
     }
 

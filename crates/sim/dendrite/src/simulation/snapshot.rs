@@ -42,8 +42,13 @@ impl Simulation {
                 .iter()
                 .map(|d| DomainState {
                     banks: d.banks.iter().map(|b| b.states().iter().map(|s| s.to_vec()).collect()).collect(),
-                    calcium: [&d.membrane.calcium, &d.membrane.e_calcium, &d.membrane.g_calcium, &d.membrane.ge_calcium]
-                        .map(Clone::clone),
+                    calcium: [
+                        &d.membrane.calcium,
+                        &d.membrane.e_calcium,
+                        &d.membrane.g_calcium,
+                        &d.membrane.ge_calcium,
+                    ]
+                    .map(Clone::clone),
                     v_mid: d.v_mid.clone(),
                 })
                 .collect(),
@@ -58,7 +63,8 @@ impl Simulation {
     }
 
     fn receptor_states(&self) -> impl Iterator<Item = &[f64]> {
-        let linear = [&self.plain.a, &self.plain.b, &self.plain.g_us, &self.blocked.a, &self.blocked.b, &self.blocked.g_us];
+        let linear =
+            [&self.plain.a, &self.plain.b, &self.plain.g_us, &self.blocked.a, &self.blocked.b, &self.blocked.g_us];
         linear.into_iter().chain(&self.kinetic.states).map(Vec::as_slice)
     }
 

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{POSITIVE, require_range};
 use crate::Result;
+use crate::error::{POSITIVE, require_range};
 
 use super::MagnesiumBlock;
 

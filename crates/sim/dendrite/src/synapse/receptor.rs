@@ -1,14 +1,15 @@
 //! Receptors whose conductance is a sum of decaying exponentials, with or without magnesium block.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::Result;
 use crate::error::{POSITIVE, require_range};
 use crate::math::exp;
-use crate::Result;
 
 /// Time course of the conductance after one event, with a peak of 1 (a jump to 1 for the exponential).
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Shape {
     /// e^(-t / tau).
     Exponential {
@@ -56,7 +57,7 @@ impl Shape {
 }
 
 /// Voltage-dependent block by magnesium: open share 1 / (1 + Mg / scale e^(-slope V)) (Jahr & Stevens 1990).
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MagnesiumBlock {
     /// Magnesium concentration in mM.
@@ -80,7 +81,7 @@ impl MagnesiumBlock {
 }
 
 /// A receptor of a synapse; an event of weight 1 opens `g_ns` at the peak.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Receptor {
     /// Time course.
@@ -159,7 +160,8 @@ struct Constants {
 
 impl Constants {
     fn new(shape: Shape) -> Self {
-        let plain = Self { tau_a_ms: 1.0, tau_b_ms: 1.0, alpha: false, start_a: 1.0, start_b: 0.0, out_a: 1.0, out_b: 0.0 };
+        let plain =
+            Self { tau_a_ms: 1.0, tau_b_ms: 1.0, alpha: false, start_a: 1.0, start_b: 0.0, out_a: 1.0, out_b: 0.0 };
         match shape {
             Shape::Exponential { tau_ms } => Self { tau_a_ms: tau_ms, tau_b_ms: tau_ms, ..plain },
             Shape::DoubleExponential { rise_ms, decay_ms } => {

@@ -1,12 +1,13 @@
 //! Short-term plasticity of a connection (Tsodyks & Markram 1997; form of Mongillo, Barak & Tsodyks 2008).
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::error::{POSITIVE, require_range};
 use crate::Result;
+use crate::error::{POSITIVE, require_range};
 
 /// x' = (1 - x) / tau_x - u x delta, u' = (U - u) / tau_u + U (1 - u) delta; release u x before the jump.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ShortTermPlasticity {
     /// Share of the resources that a first spike releases.

@@ -3,14 +3,15 @@
 use rand::RngExt;
 use rand_distr::{Distribution, Exp1, Gamma};
 use rheobase_core::Seed;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{POSITIVE, require_range};
 use crate::{Error, Result};
 
 /// A recipe for spike times.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum SpikeSource {
     /// These times in ms.
     List {
@@ -62,7 +63,8 @@ impl SpikeSource {
                 if let Some(bad) = times_ms.iter().find(|t| !t.is_finite()) {
                     return Err(Error::Description(format!("a spike time is {bad}; times are finite numbers in ms")));
                 }
-                let mut times: Vec<f64> = times_ms.iter().copied().filter(|t| (start_ms..stop_ms).contains(t)).collect();
+                let mut times: Vec<f64> =
+                    times_ms.iter().copied().filter(|t| (start_ms..stop_ms).contains(t)).collect();
                 times.sort_by(f64::total_cmp);
                 Ok(times)
             }
@@ -77,7 +79,9 @@ impl SpikeSource {
                 require_range("dead_time_ms of a Poisson source", *dead_time_ms, 0.0, most)?;
                 let free_ms = 1000.0 / rate_hz - dead_time_ms;
                 // At rate 0 the first interval is infinite.
-                Ok(renewal(start_ms, stop_ms, || dead_time_ms + free_ms * Distribution::<f64>::sample(&Exp1, &mut stream)))
+                Ok(renewal(start_ms, stop_ms, || {
+                    dead_time_ms + free_ms * Distribution::<f64>::sample(&Exp1, &mut stream)
+                }))
             }
             Self::Inhomogeneous { rates_hz, step_ms } => {
                 require_range("step_ms of an inhomogeneous source", *step_ms, POSITIVE, 1e12)?;
@@ -166,7 +170,12 @@ mod tests {
         let steps = SpikeSource::Inhomogeneous { rates_hz: vec![0.0, 50.0], step_ms: 50_000.0 };
         let times = steps.times_ms(0.0, 1e6, &Seed::root(1)).unwrap();
         assert!(times[0] > 50_000.0 && (times.len() as f64 - 2500.0).abs() < 200.0);
-        assert!(SpikeSource::Poisson { rate_hz: 0.0, dead_time_ms: 0.0 }.times_ms(0.0, 1e6, &Seed::root(1)).unwrap().is_empty());
+        assert!(
+            SpikeSource::Poisson { rate_hz: 0.0, dead_time_ms: 0.0 }
+                .times_ms(0.0, 1e6, &Seed::root(1))
+                .unwrap()
+                .is_empty()
+        );
     }
 
     #[test]

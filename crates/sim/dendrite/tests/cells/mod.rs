@@ -1,10 +1,10 @@
 //! The cell of Hay et al. 2011 in its variants, for tests.
 
-use std::path::PathBuf;
-
 use rheobase_dendrite::mechanism::CalciumPool;
 use rheobase_dendrite::morphology::{Morphology, Tag, read_neurolucida};
 use rheobase_dendrite::{Cell, Value};
+
+use crate::shared_data::data_folder;
 
 /// Parameter sets of simulators.md 2.7.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,17 +15,6 @@ pub enum HayModel {
     PassiveBiophys3,
     /// The set that Beniaguev et al. 2021 use.
     Biophys5b,
-}
-
-/// Folder of recordings and morphologies beside the project, if it is there.
-pub fn data_folder() -> Option<PathBuf> {
-    let package = PathBuf::from(std::env::var("CARGO_MANIFEST_DIR").ok()?);
-    let folder = package.ancestors().nth(4)?.join("shared/data");
-    if folder.is_dir() {
-        return Some(folder);
-    }
-    println!("skipped: no folder shared/data beside the project");
-    None
 }
 
 fn morphology() -> Option<Morphology> {
@@ -50,7 +39,9 @@ pub fn hay_cell(model: HayModel) -> Option<Cell> {
     let mut cell = Cell::from_compartments(morphology, compartments).unwrap();
     let (biophys5b, passive) = (model == HayModel::Biophys5b, model == HayModel::PassiveBiophys3);
     let leak = if biophys5b { [3e-5, 6e-5, 6e-5, 3e-5] } else { [3.38e-5, 5.89e-5, 4.67e-5, 3.25e-5] };
-    for (region, cm, g) in [("soma", 1.0, leak[0]), ("apic", 2.0, leak[1]), ("dend", 2.0, leak[2]), ("axon", 1.0, leak[3])] {
+    for (region, cm, g) in
+        [("soma", 1.0, leak[0]), ("apic", 2.0, leak[1]), ("dend", 2.0, leak[2]), ("axon", 1.0, leak[3])]
+    {
         cell.set_cable(
             region,
             &[
@@ -65,7 +56,11 @@ pub fn hay_cell(model: HayModel) -> Option<Cell> {
     if passive {
         return Some(cell);
     }
-    if biophys5b { paint_biophys5b(&mut cell) } else { paint_biophys3(&mut cell) }
+    if biophys5b {
+        paint_biophys5b(&mut cell)
+    } else {
+        paint_biophys3(&mut cell)
+    }
     Some(cell)
 }
 
@@ -149,7 +144,12 @@ fn paint_biophys5b(cell: &mut Cell) {
             ("hay-im", 0.00099),
         ],
     );
-    formula(cell, "apic", "hay-ca-lva", "0.141954 * 1.6 * if(distance_for_x > 685 um and distance_for_x < 885 um, 1, 0.01)");
+    formula(
+        cell,
+        "apic",
+        "hay-ca-lva",
+        "0.141954 * 1.6 * if(distance_for_x > 685 um and distance_for_x < 885 um, 1, 0.01)",
+    );
     formula(cell, "apic", "hay-ih", "1e-4 * (-0.8696 + 2.087 * exp(3.6161 * min(distance_for_x / longest, 0.65)))");
     g(cell, "dend", &[("hay-ih", 5e-5)]);
     pool(cell, "axon", 0.000525, 277.300774);

@@ -12,18 +12,12 @@ pub struct CaLva;
 const CALCIUM: &[ParameterInfo] = &[conductance("g_s_per_cm2", 1e-5), reversal("e_mv", 132.457_934_163_700_9)];
 
 const fn info(name: &'static str, about: &'static str) -> MechanismInfo {
-    MechanismInfo {
-        name,
-        about,
-        states: &["m", "h"],
-        parameters: CALCIUM,
-        carries_calcium: true,
-        reads_calcium: false,
-    }
+    MechanismInfo { name, about, states: &["m", "h"], parameters: CALCIUM, carries_calcium: true, reads_calcium: false }
 }
 
 impl Channel<2, 2> for CaHva {
-    const INFO: MechanismInfo = info("hay-ca-hva", "High-voltage-activated calcium, m^2 h (Hay et al. 2011, after Reuveni et al. 1993)");
+    const INFO: MechanismInfo =
+        info("hay-ca-hva", "High-voltage-activated calcium, m^2 h (Hay et al. 2011, after Reuveni et al. 1993)");
 
     #[inline(always)]
     fn gates<T: Real>(v: T, _: T, _: &[f64; 2]) -> [Gate<T>; 2] {
@@ -42,7 +36,8 @@ impl Channel<2, 2> for CaHva {
 }
 
 impl Channel<2, 2> for CaLva {
-    const INFO: MechanismInfo = info("hay-ca-lva", "Low-voltage-activated calcium, m^2 h (Hay et al. 2011, after Avery & Johnston 1996)");
+    const INFO: MechanismInfo =
+        info("hay-ca-lva", "Low-voltage-activated calcium, m^2 h (Hay et al. 2011, after Avery & Johnston 1996)");
 
     #[inline(always)]
     fn gates<T: Real>(v: T, _: T, _: &[f64; 2]) -> [Gate<T>; 2] {

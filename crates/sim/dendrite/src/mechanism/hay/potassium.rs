@@ -2,7 +2,9 @@
 
 use super::Q;
 use crate::math::{Real, linoid, logistic};
-use crate::mechanism::{Channel, Current, Gate, MechanismInfo, ParameterInfo, conductance, limit_and_tau, rates, reversal};
+use crate::mechanism::{
+    Channel, Current, Gate, MechanismInfo, ParameterInfo, conductance, limit_and_tau, rates, reversal,
+};
 
 /// Hyperpolarisation-activated cation current, m (after Kole, Hallermann & Stuart 2006).
 pub struct Ih;
@@ -42,7 +44,8 @@ impl Channel<1, 2> for Ih {
 }
 
 impl Channel<1, 2> for Im {
-    const INFO: MechanismInfo = info("hay-im", "Muscarinic potassium, m (Hay et al. 2011, after Adams et al. 1982)", &["m"]);
+    const INFO: MechanismInfo =
+        info("hay-im", "Muscarinic potassium, m (Hay et al. 2011, after Adams et al. 1982)", &["m"]);
 
     #[inline(always)]
     fn gates<T: Real>(v: T, _: T, _: &[f64; 2]) -> [Gate<T>; 1] {
@@ -59,8 +62,11 @@ impl Channel<1, 2> for Im {
 }
 
 impl Channel<2, 2> for KPst {
-    const INFO: MechanismInfo =
-        info("hay-k-pst", "Slow inactivating potassium, m^2 h (Hay et al. 2011, after Korngreen & Sakmann 2000)", &["m", "h"]);
+    const INFO: MechanismInfo = info(
+        "hay-k-pst",
+        "Slow inactivating potassium, m^2 h (Hay et al. 2011, after Korngreen & Sakmann 2000)",
+        &["m", "h"],
+    );
 
     #[inline(always)]
     fn gates<T: Real>(v: T, _: T, _: &[f64; 2]) -> [Gate<T>; 2] {
@@ -72,7 +78,10 @@ impl Channel<2, 2> for KPst {
         let m_tau = (exponent.exp() * height + 1.25) * (1.0 / Q);
         let bell = (-((w + 75.0) * (1.0 / 48.0)).squared()).exp();
         let h_tau = (((w + 55.0) * 24.0 + 1010.0) * bell + 360.0) * (1.0 / Q);
-        [limit_and_tau(logistic((w + 1.0) * (1.0 / 12.0)), m_tau), limit_and_tau(logistic(-(w + 54.0) * (1.0 / 11.0)), h_tau)]
+        [
+            limit_and_tau(logistic((w + 1.0) * (1.0 / 12.0)), m_tau),
+            limit_and_tau(logistic(-(w + 54.0) * (1.0 / 11.0)), h_tau),
+        ]
     }
 
     #[inline(always)]
@@ -82,8 +91,11 @@ impl Channel<2, 2> for KPst {
 }
 
 impl Channel<2, 2> for KTst {
-    const INFO: MechanismInfo =
-        info("hay-k-tst", "Fast inactivating potassium, m^4 h (Hay et al. 2011, after Korngreen & Sakmann 2000)", &["m", "h"]);
+    const INFO: MechanismInfo = info(
+        "hay-k-tst",
+        "Fast inactivating potassium, m^4 h (Hay et al. 2011, after Korngreen & Sakmann 2000)",
+        &["m", "h"],
+    );
 
     #[inline(always)]
     fn gates<T: Real>(v: T, _: T, _: &[f64; 2]) -> [Gate<T>; 2] {
@@ -120,7 +132,8 @@ impl Channel<1, 2> for SkE2 {
 }
 
 impl Channel<1, 2> for Skv3 {
-    const INFO: MechanismInfo = info("hay-skv3-1", "Kv3.1 potassium, m (Hay et al. 2011, after Rettig et al. 1992)", &["m"]);
+    const INFO: MechanismInfo =
+        info("hay-skv3-1", "Kv3.1 potassium, m (Hay et al. 2011, after Rettig et al. 1992)", &["m"]);
 
     #[inline(always)]
     fn gates<T: Real>(v: T, _: T, _: &[f64; 2]) -> [Gate<T>; 1] {

@@ -2,7 +2,9 @@
 
 use super::Q;
 use crate::math::{Real, linoid, logistic};
-use crate::mechanism::{Channel, Current, Gate, MechanismInfo, ParameterInfo, conductance, limit_and_tau, rates, reversal};
+use crate::mechanism::{
+    Channel, Current, Gate, MechanismInfo, ParameterInfo, conductance, limit_and_tau, rates, reversal,
+};
 
 /// Transient sodium of the axon, m^3 h (after Colbert & Pan 2002).
 pub struct NaTa;
@@ -14,14 +16,7 @@ pub struct NapEt2;
 const SODIUM: &[ParameterInfo] = &[conductance("g_s_per_cm2", 1e-5), reversal("e_mv", 50.0)];
 
 const fn info(name: &'static str, about: &'static str) -> MechanismInfo {
-    MechanismInfo {
-        name,
-        about,
-        states: &["m", "h"],
-        parameters: SODIUM,
-        carries_calcium: false,
-        reads_calcium: false,
-    }
+    MechanismInfo { name, about, states: &["m", "h"], parameters: SODIUM, carries_calcium: false, reads_calcium: false }
 }
 
 /// Rates of activation with its middle at -38 mV + shift, times 6 mV.
@@ -44,7 +39,8 @@ fn transient<T: Real>(v: T, shift: f64) -> [Gate<T>; 2] {
 }
 
 impl Channel<2, 2> for NaTa {
-    const INFO: MechanismInfo = info("hay-na-ta", "Transient sodium of the axon, m^3 h (Hay et al. 2011, after Colbert & Pan 2002)");
+    const INFO: MechanismInfo =
+        info("hay-na-ta", "Transient sodium of the axon, m^3 h (Hay et al. 2011, after Colbert & Pan 2002)");
 
     #[inline(always)]
     fn gates<T: Real>(v: T, _: T, _: &[f64; 2]) -> [Gate<T>; 2] {
@@ -58,8 +54,10 @@ impl Channel<2, 2> for NaTa {
 }
 
 impl Channel<2, 2> for NaTs2 {
-    const INFO: MechanismInfo =
-        info("hay-na-ts2", "Transient sodium of the soma, m^3 h, shifted by 6 mV (Hay et al. 2011, after Colbert & Pan 2002)");
+    const INFO: MechanismInfo = info(
+        "hay-na-ts2",
+        "Transient sodium of the soma, m^3 h, shifted by 6 mV (Hay et al. 2011, after Colbert & Pan 2002)",
+    );
 
     #[inline(always)]
     fn gates<T: Real>(v: T, _: T, _: &[f64; 2]) -> [Gate<T>; 2] {
@@ -73,13 +71,15 @@ impl Channel<2, 2> for NaTs2 {
 }
 
 impl Channel<2, 2> for NapEt2 {
-    const INFO: MechanismInfo = info("hay-nap-et2", "Persistent sodium, m^3 h (Hay et al. 2011, after Magistretti & Alonso 1999)");
+    const INFO: MechanismInfo =
+        info("hay-nap-et2", "Persistent sodium, m^3 h (Hay et al. 2011, after Magistretti & Alonso 1999)");
 
     #[inline(always)]
     fn gates<T: Real>(v: T, _: T, _: &[f64; 2]) -> [Gate<T>; 2] {
         let (up, down) = activation(v, 0.0);
         // -2.88e-6 (V + 17) / (1 - e^((V + 17) / 4.63)) and 6.94e-6 (V + 64.4) / (1 - e^(-(V + 64.4) / 2.63))
-        let close = linoid(-(v + 17.0) * (1.0 / 4.63)) * (2.88e-6 * 4.63) + linoid((v + 64.4) * (1.0 / 2.63)) * (6.94e-6 * 2.63);
+        let close = linoid(-(v + 17.0) * (1.0 / 4.63)) * (2.88e-6 * 4.63)
+            + linoid((v + 64.4) * (1.0 / 2.63)) * (6.94e-6 * 2.63);
         [
             Gate { limit: logistic((v + 52.6) * (1.0 / 4.6)), rate_per_ms: (up + down) * (Q / 6.0) },
             limit_and_tau(logistic(-(v + 48.8) * (1.0 / 10.0)), (close * Q).recip()),

@@ -1,0 +1,13 @@
+//! Where the folder of recordings and morphologies is.
+
+use std::path::PathBuf;
+
+/// Folder `shared/data` beside the project, if it is there.
+pub fn data_folder() -> Option<PathBuf> {
+    let package = PathBuf::from(std::env::var("CARGO_MANIFEST_DIR").ok()?);
+    let found = package.ancestors().map(|a| a.join("shared/data")).find(|f| f.is_dir());
+    if found.is_none() {
+        println!("skipped: no folder shared/data beside the project");
+    }
+    found
+}
