@@ -2,9 +2,9 @@
 //!
 //! Throughput is in compartment-steps; a lane counts as a cell.
 
-#[path = "../crates/sim/dendrite/tests/cells/mod.rs"]
+#[path = "../../crates/sim/dendrite/tests/cells/mod.rs"]
 mod cells;
-#[path = "../crates/sim/dendrite/tests/shared_data/mod.rs"]
+#[path = "../../crates/sim/dendrite/tests/shared_data/mod.rs"]
 mod shared_data;
 
 use std::hint::black_box;
