@@ -2,6 +2,9 @@
 //!
 //! The morphology is not part of the project; without the folder of recordings the tests say so and pass.
 
+// What was measured is shown beside the verdict.
+#![allow(clippy::print_stdout)]
+
 mod cells;
 mod shared_data;
 

@@ -1,5 +1,8 @@
 //! Real reconstructions with their traps, and ten thousand damaged ones.
 
+// What was measured is shown beside the verdict.
+#![allow(clippy::print_stdout)]
+
 mod shared_data;
 
 use proptest::test_runner::{Config, TestRunner};

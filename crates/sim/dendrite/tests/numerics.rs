@@ -1,5 +1,8 @@
 //! Gradients, lanes, threads, snapshots, adaptive steps, described channels.
 
+// What was measured is shown beside the verdict.
+#![allow(clippy::print_stdout)]
+
 use rheobase_dendrite::mechanism::CalciumPool;
 use rheobase_dendrite::morphology::{ball_and_stick, star};
 use rheobase_dendrite::simulation::{Current, Link, Network, Probe, Snapshot};

@@ -1,5 +1,8 @@
 //! Rallpack 1.1 (Bhalla, Bilitch & Bower 1992): cable, branching cable, axon. simulators.md 2.1.
 
+// What was measured is shown beside the verdict.
+#![allow(clippy::print_stdout)]
+
 use rheobase_dendrite::morphology::{cylinder, rall_tree};
 use rheobase_dendrite::simulation::{Current, Probe};
 use rheobase_dendrite::{Cell, Discretisation, Method, Settings, Simulation};

@@ -1,7 +1,7 @@
 //! Formulas as text: rates with units, regions, and parameters that depend on distance.
 //!
-//! A text is parsed ([`parse`]), its units are checked ([`units`]), and it is compiled to a list of operations over
-//! blocks of numbers ([`program`]), so that a formula costs little more than Rust code would.
+//! A text is parsed ([`parse`]), its units are checked ([`unit`]), and it is compiled to a list of operations over
+//! blocks of numbers ([`Program`]), so that a formula costs little more than Rust code would.
 
 mod parse;
 mod program;

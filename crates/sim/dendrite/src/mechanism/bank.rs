@@ -99,6 +99,25 @@ pub struct Pullback {
     pub e_calcium: f64,
 }
 
+/// One step in one compartment, to be reversed.
+#[derive(Debug, Clone, Copy)]
+pub struct StepRecord<'a> {
+    /// Place in the arrays.
+    pub index: usize,
+    /// Voltage in mV.
+    pub v: f64,
+    /// Calcium concentration in mM.
+    pub calcium: f64,
+    /// Reversal potential of calcium in mV.
+    pub e_calcium: f64,
+    /// By how much the gates moved, in ms.
+    pub dt_ms: f64,
+    /// States before.
+    pub old: &'a [f64],
+    /// Sensitivities to g and ge after.
+    pub current: (f64, f64),
+}
+
 /// The mechanism in all compartments of a [`Membrane`].
 pub trait Bank: Send + Sync {
     /// Its name.
@@ -130,23 +149,13 @@ pub trait Bank: Send + Sync {
 
     /// Reverse of one [`Bank::step`] in one compartment.
     ///
-    /// `old` are the states before the step, `current` the sensitivities to g and ge after it; `states` enters as the
-    /// sensitivity to the states after the step and leaves as that to those before. Returns the sensitivities to the
+    /// `states` enters as the sensitivity to the states after the step and leaves as that to those before. Returns the sensitivities to the
     /// membrane, and adds those to the parameters. The default is for mechanisms without a derivative.
     ///
     /// # Errors
     /// If the mechanism has no derivative.
-    fn pull_back(
-        &self,
-        index: usize,
-        membrane: [f64; 3],
-        dt_ms: f64,
-        old: &[f64],
-        current: (f64, f64),
-        states: &mut [f64],
-        parameters: &mut [f64],
-    ) -> crate::Result<Pullback> {
-        let _ = (index, membrane, dt_ms, old, current, states, parameters);
+    fn pull_back(&self, step: StepRecord<'_>, states: &mut [f64], parameters: &mut [f64]) -> crate::Result<Pullback> {
+        let _ = (step, states, parameters);
         Err(crate::Error::Description(format!("{} has no derivative; gradients need one", self.name())))
     }
 }
@@ -223,16 +232,8 @@ impl<const S: usize, const P: usize, C: Channel<S, P>> Bank for ChannelBank<S, P
         Some(&mut self.parameters[place])
     }
 
-    fn pull_back(
-        &self,
-        index: usize,
-        [v, calcium, e_calcium]: [f64; 3],
-        dt_ms: f64,
-        old: &[f64],
-        current: (f64, f64),
-        states: &mut [f64],
-        parameters: &mut [f64],
-    ) -> crate::Result<Pullback> {
+    fn pull_back(&self, step: StepRecord<'_>, states: &mut [f64], parameters: &mut [f64]) -> crate::Result<Pullback> {
+        let StepRecord { index, v, calcium, e_calcium, dt_ms, old, current } = step;
         let p = self.parameters_at(index);
         let old: [f64; S] = std::array::from_fn(|k| old[k]);
         let constant = Dual::constant;

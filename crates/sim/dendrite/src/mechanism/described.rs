@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::bank::{Bank, Membrane, Pullback, blocks, blocks_mut, padded};
+use super::bank::{Bank, Membrane, Pullback, StepRecord, blocks, blocks_mut, padded};
 use crate::expression::{BLOCK, Dimension, Program, parse};
 use crate::math::{Dual, Real, exp};
 use crate::vectorised::{Kernel, vectorised};
@@ -243,16 +243,8 @@ impl Bank for DescribedBank {
         Some(&mut self.parameters[place])
     }
 
-    fn pull_back(
-        &self,
-        index: usize,
-        [v, calcium, e_calcium]: [f64; 3],
-        dt_ms: f64,
-        old: &[f64],
-        current: (f64, f64),
-        states: &mut [f64],
-        parameters: &mut [f64],
-    ) -> Result<Pullback> {
+    fn pull_back(&self, step: StepRecord<'_>, states: &mut [f64], parameters: &mut [f64]) -> Result<Pullback> {
+        let StepRecord { index, v, calcium, e_calcium, dt_ms, old, current } = step;
         let count = self.states.len();
         let by_v =
             self.channel.kinetics.evaluate(&self.variables_at(index, Dual::variable(v), Dual::constant(calcium)));

@@ -16,7 +16,7 @@ mod hay;
 mod hodgkin_huxley;
 
 pub(crate) use bank::padded;
-pub use bank::{Bank, Channel, Current, Gate, Membrane, Pullback};
+pub use bank::{Bank, Channel, Current, Gate, Membrane, Pullback, StepRecord};
 pub use calcium::CalciumPool;
 pub(crate) use calcium::Pools;
 pub use described::DescribedChannel;

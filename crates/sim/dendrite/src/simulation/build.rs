@@ -253,7 +253,9 @@ fn domains(cell: &Cell, tree: &CableTree, lanes: usize, v_init_mv: f64) -> (Vec<
         let pool = cell.pools[i].map(|p| (p.nernst_mv.to_bits(), p.outside_mm.to_bits(), p.inward_only));
         (present, pool)
     };
-    let mut groups: Vec<((Vec<bool>, Option<(u64, u64, bool)>), Vec<usize>)> = vec![];
+    // Which mechanisms are present, and the constants that all pools of a domain share.
+    type Signature = (Vec<bool>, Option<(u64, u64, bool)>);
+    let mut groups: Vec<(Signature, Vec<usize>)> = vec![];
     for i in by_node {
         let own = signature(i);
         match groups.iter_mut().find(|(s, _)| *s == own) {

@@ -8,6 +8,7 @@
 
 use super::events::Event;
 use super::{Method, Simulation, Snapshot};
+use crate::mechanism::StepRecord;
 use crate::{Error, Result};
 
 /// A loss: takes the voltages of the watched compartments, shape (compartments, steps + 1), and returns its value and its
@@ -249,11 +250,15 @@ impl Simulation {
                     gradient.parameters.len() - 1
                 });
                 let pulled = bank.pull_back(
-                    k,
-                    [record.v[node], own.calcium[k], own.e_calcium[k]],
-                    record.gates_ms,
-                    &old,
-                    current,
+                    StepRecord {
+                        index: k,
+                        v: record.v[node],
+                        calcium: own.calcium[k],
+                        e_calcium: own.e_calcium[k],
+                        dt_ms: record.gates_ms,
+                        old: &old,
+                        current,
+                    },
                     &mut slots[k * count..(k + 1) * count],
                     &mut gradient.parameters[place].2,
                 )?;

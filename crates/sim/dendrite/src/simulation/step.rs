@@ -15,7 +15,7 @@ impl Simulation {
     pub fn run_until(&mut self, stop_ms: f64) -> Result<()> {
         let total = ((stop_ms - self.origin_ms) / self.settings.dt_ms).round();
         while (self.steps as f64) < total {
-            if self.steps % self.record_every as u64 == 0 && !self.recordings.is_empty() {
+            if self.steps.is_multiple_of(self.record_every as u64) && !self.recordings.is_empty() {
                 self.take_recordings();
             }
             self.advance(self.settings.dt_ms)?;
@@ -301,7 +301,8 @@ impl Kernel for Move<'_> {
         let mut outside = 0_u64;
         for i in 0..n {
             v[i] = if self.doubled { 2.0_f64.mul_add(solved[i], -v[i]) } else { solved[i] };
-            outside |= u64::from(!(v[i].abs() < LIMIT_MV));
+            let inside = v[i].abs() < LIMIT_MV;
+            outside |= u64::from(!inside);
         }
         outside == 0
     }

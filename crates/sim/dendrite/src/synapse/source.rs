@@ -90,7 +90,10 @@ impl SpikeSource {
                     require_range("rate of an inhomogeneous source in Hz", rate, 0.0, 1e6)?;
                     let (from, to) = (k as f64 * step_ms, (k + 1) as f64 * step_ms);
                     let mut t = from;
-                    while rate > 0.0 {
+                    if rate == 0.0 {
+                        continue;
+                    }
+                    loop {
                         t += 1000.0 / rate * Distribution::<f64>::sample(&Exp1, &mut stream);
                         if t >= to {
                             break;
