@@ -1,6 +1,7 @@
 //! Elementary functions without branches, so that loops over them vectorise, and numbers that carry a derivative.
 //!
-//! `exp`: argument reduction by multiples of ln 2 (Cody & Waite 1980) and a polynomial of degree 12.
+//! `exp`: argument reduction by multiples of ln 2 (Cody & Waite 1980) and the polynomial of degree 10 with the smallest
+//! relative error on [-ln 2 / 2, ln 2 / 2], 2.1e-16 (Remez exchange in 40 digits).
 //! `ln`: the series of atanh on (m - 1)/(m + 1). Both are within 3 units in the last place (tested against std).
 
 use std::ops::{Add, Div, Mul, Neg, Sub};
@@ -20,12 +21,18 @@ pub fn exp(x: f64) -> f64 {
     let r = n.mul_add(-LN2_LOW, r);
     // Even and odd powers apart: half the latency of one chain.
     let q = r * r;
-    let mut even = 1.0 / 479_001_600.0;
-    for c in [1.0 / 3_628_800.0, 1.0 / 40_320.0, 1.0 / 720.0, 1.0 / 24.0, 0.5, 1.0] {
+    let mut even = 2.748_837_471_607_109e-7;
+    for c in [
+        2.480_191_834_822_578_8e-5,
+        1.388_888_849_796_952_9e-3,
+        4.166_666_666_843_305e-2,
+        4.999_999_999_999_727_4e-1,
+        1.0,
+    ] {
         even = f64::mul_add(even, q, c);
     }
-    let mut odd = 1.0 / 39_916_800.0;
-    for c in [1.0 / 362_880.0, 1.0 / 5_040.0, 1.0 / 120.0, 1.0 / 6.0, 1.0] {
+    let mut odd = 2.763_985_041_994_804e-6;
+    for c in [1.984_117_118_810_067_6e-4, 8.333_333_384_819_086e-3, 1.666_666_666_655_731e-1, 1.000_000_000_000_006_4] {
         odd = f64::mul_add(odd, q, c);
     }
     let p = odd.mul_add(r, even);

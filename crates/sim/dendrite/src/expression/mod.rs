@@ -1,6 +1,6 @@
 //! Formulas as text: rates with units, regions, and parameters that depend on distance.
 //!
-//! A text is parsed ([`parse`]), its units are checked ([`unit`]), and it is compiled to a list of operations over
+//! A text is parsed ([`parse`]), its units are checked ([`fn@unit`]), and it is compiled to a list of operations over
 //! blocks of numbers ([`Program`]), so that a formula costs little more than Rust code would.
 
 mod parse;

@@ -1,11 +1,11 @@
 //! All compartments of one mechanism: states, parameters and the vectorised step.
 
 use super::MechanismInfo;
-use crate::math::{Dual, Real};
+use crate::math::{Dual, Real, exp};
 use crate::vectorised::{Kernel, vectorised};
 
 /// Compartments worked on at once. Arrays of a [`Membrane`] and of its banks are padded to a multiple of it.
-pub(crate) const BLOCK: usize = 16;
+pub(crate) const BLOCK: usize = 32;
 
 /// Repeats the last value until the length is a multiple of [`BLOCK`].
 pub(crate) fn padded(mut values: Vec<f64>) -> Vec<f64> {
@@ -325,10 +325,25 @@ impl<const S: usize, const P: usize, C: Channel<S, P>> Kernel for Step<'_, S, P,
             let p: [&[f64; BLOCK]; P] = std::array::from_fn(|k| &parameters[k][b]);
             let mut s: [[f64; BLOCK]; S] = std::array::from_fn(|k| states[k][b]);
             let (mut g_new, mut ge_new) = ([0.0; BLOCK], [0.0; BLOCK]);
+            // In three short loops rather than a long one: a processor looks ahead a few hundred instructions, and
+            // finds more independent work in short ones.
+            let (mut limit, mut kept) = ([[0.0; BLOCK]; S], [[0.0; BLOCK]; S]);
             for i in 0..BLOCK {
                 let parameters: [f64; P] = std::array::from_fn(|k| p[k][i]);
                 let gates = C::gates(v[i], calcium[i], &parameters);
-                let moved: [f64; S] = std::array::from_fn(|k| advance(s[k][i], gates[k], dt_ms));
+                for k in 0..S {
+                    limit[k][i] = gates[k].limit;
+                    kept[k][i] = gates[k].rate_per_ms * -dt_ms;
+                }
+            }
+            for kept in &mut kept {
+                for x in kept.iter_mut() {
+                    *x = exp(*x);
+                }
+            }
+            for i in 0..BLOCK {
+                let parameters: [f64; P] = std::array::from_fn(|k| p[k][i]);
+                let moved: [f64; S] = std::array::from_fn(|k| limit[k][i] + (s[k][i] - limit[k][i]) * kept[k][i]);
                 let current = C::current(v[i], e_calcium[i], &moved, &parameters);
                 for k in 0..S {
                     s[k][i] = moved[k];
