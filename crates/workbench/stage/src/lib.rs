@@ -28,6 +28,7 @@ static STAGES: &[&dyn Stage] = &[
     &Adapter::<cell::Stimulation>::NEW,
     &Adapter::<cell::CurrentSteps>::NEW,
     &Adapter::<cell::ImpedanceKind>::NEW,
+    &Adapter::<cell::WorkPrecision>::NEW,
     &Adapter::<compare::Cka>::NEW,
     &Adapter::<compare::Rsa>::NEW,
     &Adapter::<compare::PublishedTarget>::NEW,

@@ -6,11 +6,13 @@ mod impedance;
 mod measure;
 mod morphology;
 mod stimulation;
+mod work_precision;
 
 pub use current_steps::CurrentSteps;
 pub use description::CellKind;
 pub use impedance::ImpedanceKind;
 pub use stimulation::Stimulation;
+pub use work_precision::WorkPrecision;
 
 use rheobase_dendrite::Cell;
 use rheobase_pipeline::{Artifact, InputHandle, StageError};
