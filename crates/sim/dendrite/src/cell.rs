@@ -137,7 +137,8 @@ impl Inserted {
         let names = self.parameter_names();
         let columns: Vec<Vec<f64>> = (0..names.len())
             .map(|k| {
-                let scale = |i: usize| if names[k].ends_with("s_per_cm2") { 0.01 * areas_um2[i] } else { 1.0 };
+                // S/cm2 um2 = .01 uS, and mA/cm2 um2 = .01 nA.
+                let scale = |i: usize| if names[k].ends_with("_per_cm2") { 0.01 * areas_um2[i] } else { 1.0 };
                 let value = |i: usize| self.values[i].as_ref().map_or(0.0, |values| values[k]);
                 compartments.iter().map(|&i| value(i) * scale(i)).collect()
             })

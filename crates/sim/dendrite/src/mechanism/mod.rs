@@ -9,6 +9,7 @@ mod bank;
 mod ca1;
 mod calcium;
 mod connor_stevens;
+mod dendritic_calcium_spike;
 mod described;
 
 mod fitzhugh_nagumo;
@@ -87,41 +88,40 @@ pub struct MechanismEntry {
     pub make: BankMaker,
 }
 
-macro_rules! channels {
-    ($($channel:ty),* $(,)?) => {
-        &[$(MechanismEntry { info: &<$channel>::INFO, make: bank::make::<_, _, $channel> }),*]
-    };
+const fn channel<const S: usize, const P: usize, C: Channel<S, P>>() -> MechanismEntry {
+    MechanismEntry { info: &C::INFO, make: bank::make::<S, P, C> }
 }
 
 /// Every channel; the passive leak and the calcium pool are part of the cable itself.
-pub const MECHANISMS: &[MechanismEntry] = channels![
-    hodgkin_huxley::HodgkinHuxley,
-    connor_stevens::ConnorStevens,
-    fitzhugh_nagumo::FitzHughNagumo,
-    hay::CaHva,
-    hay::CaLva,
-    hay::Ih,
-    hay::Im,
-    hay::KPst,
-    hay::KTst,
-    hay::NaTa,
-    hay::NaTs2,
-    hay::NapEt2,
-    hay::SkE2,
-    hay::Skv3,
-    bahl::Nat,
-    bahl::Kfast,
-    bahl::Kslow,
-    bahl::Nap,
-    bahl::Km,
-    bahl::IhBahl,
-    bahl::Sca,
-    bahl::Kca,
-    ca1::Na3,
-    ca1::Kdr,
-    ca1::KaProximal,
-    ca1::KaDistal,
-    ca1::Hd,
+pub const MECHANISMS: &[MechanismEntry] = &[
+    channel::<_, _, hodgkin_huxley::HodgkinHuxley>(),
+    channel::<_, _, connor_stevens::ConnorStevens>(),
+    channel::<_, _, fitzhugh_nagumo::FitzHughNagumo>(),
+    channel::<_, _, hay::CaHva>(),
+    channel::<_, _, hay::CaLva>(),
+    channel::<_, _, hay::Ih>(),
+    channel::<_, _, hay::Im>(),
+    channel::<_, _, hay::KPst>(),
+    channel::<_, _, hay::KTst>(),
+    channel::<_, _, hay::NaTa>(),
+    channel::<_, _, hay::NaTs2>(),
+    channel::<_, _, hay::NapEt2>(),
+    channel::<_, _, hay::SkE2>(),
+    channel::<_, _, hay::Skv3>(),
+    channel::<_, _, bahl::Nat>(),
+    channel::<_, _, bahl::Kfast>(),
+    channel::<_, _, bahl::Kslow>(),
+    channel::<_, _, bahl::Nap>(),
+    channel::<_, _, bahl::Km>(),
+    channel::<_, _, bahl::IhBahl>(),
+    channel::<_, _, bahl::Sca>(),
+    channel::<_, _, bahl::Kca>(),
+    channel::<_, _, ca1::Na3>(),
+    channel::<_, _, ca1::Kdr>(),
+    channel::<_, _, ca1::KaProximal>(),
+    channel::<_, _, ca1::KaDistal>(),
+    channel::<_, _, ca1::Hd>(),
+    dendritic_calcium_spike::ENTRY,
 ];
 
 /// Finds a mechanism.

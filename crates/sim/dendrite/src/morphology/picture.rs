@@ -6,6 +6,9 @@ use super::Morphology;
 use crate::compartments::Compartments;
 use crate::{Error, Result};
 
+/// Size of the drawing in px; the caption comes below.
+const WIDTH: f64 = 900.0;
+const HEIGHT: f64 = 380.0;
 const LOW: [f64; 3] = [36.0, 58.0, 94.0];
 const MIDDLE: [f64; 3] = [38.0, 166.0, 154.0];
 const HIGH: [f64; 3] = [244.0, 170.0, 66.0];
@@ -33,26 +36,38 @@ pub fn picture_svg(
         (low, points().map(|p| p.position_um[k]).fold(f64::MIN, f64::max))
     };
     let ((x0, x1), (y0, y1)) = (bounds(0), bounds(1));
-    let span = (x1 - x0).max(y1 - y0).max(1.0);
-    let scale = 560.0 / span;
-    let (width, height) = (((x1 - x0) * scale).max(240.0) + 60.0, ((y1 - y0) * scale).max(60.0) + 110.0);
+    // A page wide, and low enough to be seen at a glance.
+    let scale = (WIDTH - 60.0) / (x1 - x0).max(1e-9);
+    let scale = scale.min(HEIGHT / (y1 - y0).max(1e-9));
+    let (width, height) = (WIDTH, (y1 - y0) * scale + 130.0);
+    let left = 0.5 * (WIDTH - (x1 - x0) * scale);
     let (low, high) = values.iter().fold((f64::MAX, f64::MIN), |(l, h), &v| (l.min(v), h.max(v)));
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width:.0} {height:.0}\" width=\"{width:.0}\" \
          height=\"{height:.0}\" font-family=\"sans-serif\" font-size=\"13\" fill=\"#222\">\n\
          <rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n"
     );
-    let place = |p: &[f64; 3]| (30.0 + (p[0] - x0) * scale, 30.0 + (y1 - p[1]) * scale);
+    let place = |p: &[f64; 3]| (left + (p[0] - x0) * scale, 30.0 + (y1 - p[1]) * scale);
     for (index, section) in morphology.sections().iter().enumerate() {
         let total = section.length_um();
         let mut walked = 0.0;
+        if let Some((parent, at)) = section.parent {
+            // Sections that are drawn apart are joined by a thin line.
+            let axis = &morphology.sections()[parent].axis;
+            let from = if at < 0.5 { &axis[0] } else { &axis[axis.len() - 1] };
+            let ((ax, ay), (bx, by)) = (place(&from.position_um), place(&section.axis[0].position_um));
+            let _ = writeln!(
+                svg,
+                "<line x1=\"{ax:.1}\" y1=\"{ay:.1}\" x2=\"{bx:.1}\" y2=\"{by:.1}\" stroke=\"#bbb\" stroke-width=\"0.6\"/>"
+            );
+        }
         for pair in section.axis.windows(2) {
             let length = pair[0].distance_um(&pair[1]);
             let compartment = compartments.at(index, ((walked + 0.5 * length) / total).min(1.0));
             walked += length;
             let share = if high > low { (values[compartment] - low) / (high - low) } else { 0.5 };
             let ((ax, ay), (bx, by)) = (place(&pair[0].position_um), place(&pair[1].position_um));
-            let thickness = (0.5 * (pair[0].diameter_um + pair[1].diameter_um) * scale).max(1.2);
+            let thickness = (0.5 * (pair[0].diameter_um + pair[1].diameter_um) * scale).clamp(1.2, 60.0);
             let _ = writeln!(
                 svg,
                 "<line x1=\"{ax:.1}\" y1=\"{ay:.1}\" x2=\"{bx:.1}\" y2=\"{by:.1}\" stroke=\"{}\" \
