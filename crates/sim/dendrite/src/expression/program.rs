@@ -4,7 +4,7 @@ use super::parse::{Formula, Function, Node, Operator};
 use crate::math::{Dual, Real, exp, linoid, ln, logistic};
 
 /// Numbers worked on at once: few enough for the first cache, enough to hide the cost of choosing the operation.
-pub const BLOCK: usize = 32;
+pub const BLOCK: usize = 16;
 
 /// Several formulas over the same variables, sharing what they have in common.
 #[derive(Debug, Clone)]

@@ -5,7 +5,7 @@ use crate::math::{Dual, Real, exp};
 use crate::vectorised::{Kernel, vectorised};
 
 /// Compartments worked on at once. Arrays of a [`Membrane`] and of its banks are padded to a multiple of it.
-pub(crate) const BLOCK: usize = 32;
+pub(crate) const BLOCK: usize = 16;
 
 /// Repeats the last value until the length is a multiple of [`BLOCK`].
 pub(crate) fn padded(mut values: Vec<f64>) -> Vec<f64> {

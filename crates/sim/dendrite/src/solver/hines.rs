@@ -70,15 +70,15 @@ impl<const L: usize> Kernel for Solve<'_, L> {
     fn run(self) {
         let Elimination { is_cable, parent, axial, inverse_axial, diagonal, right, inverse, .. } = self.0;
         let nodes = parent.len();
-        if L == 1 && *is_cable {
-            return solve_cable(&axial[..nodes], &inverse_axial[..nodes], diagonal, right, inverse);
-        }
         let (d, r, inv) = (
             &mut diagonal.as_chunks_mut::<L>().0[..nodes],
             &mut right.as_chunks_mut::<L>().0[..nodes],
             &mut inverse.as_chunks_mut::<L>().0[..nodes],
         );
         let (parent, axial, inverse_axial) = (&parent[..nodes], &axial[..nodes], &inverse_axial[..nodes]);
+        if *is_cable {
+            return solve_cable(axial, d, r, inv);
+        }
         for i in (1..nodes).rev() {
             let p = parent[i] as usize;
             let a = axial[i];
@@ -111,41 +111,60 @@ impl<const L: usize> Kernel for Solve<'_, L> {
     }
 }
 
-/// The same operations for an unbranched cable, whose two halves are worked on side by side without going through memory.
+/// An unbranched cable, whose two halves are worked on side by side, two nodes of each at a time.
+///
+/// Eliminating node 0 and then node 1 of a chain gives d_2 = D_2 - a_1^2 d_0 / (D_1 d_0 - a_0^2): one division deep for two
+/// nodes, where one after the other would be two deep.
 #[inline(always)]
-fn solve_cable(axial: &[f64], inverse_axial: &[f64], d: &mut [f64], r: &mut [f64], inverse: &mut [f64]) {
+fn solve_cable<const L: usize>(axial: &[f64], d: &mut [[f64; L]], r: &mut [[f64; L]], inverse: &mut [[f64; L]]) {
     let nodes = axial.len();
     let (d, r, inverse) = (&mut d[..nodes], &mut r[..nodes], &mut inverse[..nodes]);
     let mut i = nodes - 1;
-    let ([mut d_one, mut d_other], [mut r_one, mut r_other]) = ([d[i], d[i - 1]], [r[i], r[i - 1]]);
-    // While the parents of i and i - 1 are two nodes.
-    while i >= 4 {
-        let (a, b) = (axial[i], axial[i - 1]);
-        let (f, g) = (a / d_one, b / d_other);
-        let (next, next_other) = ((-f).mul_add(a, d[i - 2]), (-g).mul_add(b, d[i - 3]));
-        let (r_next, r_next_other) = (f.mul_add(r_one, r[i - 2]), g.mul_add(r_other, r[i - 3]));
-        (r[i], r[i - 1]) = (r_one, r_other);
-        (d[i], d[i - 1]) = (f, g);
-        (inverse[i], inverse[i - 1]) = (f * inverse_axial[i], g * inverse_axial[i - 1]);
-        (d_one, d_other, r_one, r_other) = (next, next_other, r_next, r_next_other);
-        i -= 2;
+    // The nodes of both chains that come next are i and i - 1; two of each are eliminated while their parents are others.
+    while i >= 6 {
+        for first in [i, i - 1] {
+            let (a, b) = (axial[first], axial[first - 2]);
+            let (d0, d1, mut d2) = (d[first], d[first - 2], d[first - 4]);
+            let (r0, mut r1, mut r2) = (r[first], r[first - 2], r[first - 4]);
+            let (mut f0, mut f1, mut inverse0, mut inverse1) = ([0.0; L], [0.0; L], [0.0; L], [0.0; L]);
+            for l in 0..L {
+                let product = d1[l].mul_add(d0[l], -(a * a));
+                inverse0[l] = 1.0 / d0[l];
+                inverse1[l] = d0[l] / product;
+                f0[l] = a * inverse0[l];
+                f1[l] = b * inverse1[l];
+                d2[l] = (-(b * b)).mul_add(inverse1[l], d2[l]);
+                r1[l] = f0[l].mul_add(r0[l], r1[l]);
+                r2[l] = f1[l].mul_add(r1[l], r2[l]);
+            }
+            (d[first], d[first - 2], d[first - 4]) = (f0, f1, d2);
+            (r[first - 2], r[first - 4]) = (r1, r2);
+            (inverse[first], inverse[first - 2]) = (inverse0, inverse1);
+        }
+        i -= 4;
     }
-    (d[i], d[i - 1], r[i], r[i - 1]) = (d_one, d_other, r_one, r_other);
     for k in (1..=i).rev() {
-        let p = k.saturating_sub(2);
-        let f = axial[k] / d[k];
-        d[p] = (-f).mul_add(axial[k], d[p]);
-        r[p] = f.mul_add(r[k], r[p]);
-        (inverse[k], d[k]) = (f * inverse_axial[k], f);
+        let (a, p) = (axial[k], k.saturating_sub(2));
+        for l in 0..L {
+            inverse[k][l] = 1.0 / d[k][l];
+            let f = a * inverse[k][l];
+            d[p][l] = (-f).mul_add(a, d[p][l]);
+            r[p][l] = f.mul_add(r[k][l], r[p][l]);
+            d[k][l] = f;
+        }
     }
-    inverse[0] = 1.0 / d[0];
-    r[0] *= inverse[0];
-    d[0] = 0.0;
-    r[1] = d[1].mul_add(r[0], r[1] * inverse[1]);
-    let (mut before, mut last) = (r[0], r[1]);
-    for k in 2..nodes {
-        // Node 2 hangs on node 0, and so on outwards.
-        let v = d[k].mul_add(before, r[k] * inverse[k]);
+    for l in 0..L {
+        inverse[0][l] = 1.0 / d[0][l];
+        r[0][l] *= inverse[0][l];
+        d[0][l] = 0.0;
+    }
+    let (mut before, mut last) = (r[0], r[0]);
+    for k in 1..nodes {
+        // Nodes 1 and 2 hang on node 0, and so on outwards.
+        let mut v = r[k];
+        for l in 0..L {
+            v[l] = d[k][l].mul_add(before[l], v[l] * inverse[k][l]);
+        }
         r[k] = v;
         (before, last) = (last, v);
     }

@@ -28,6 +28,8 @@ pub enum Reading {
     Latency,
     /// Largest minus smallest value.
     Range,
+    /// Rapidness of the first spike's onset in 1/ms: slope of the phase plot (dV/dt over V) where dV/dt passes 10 mV/ms.
+    OnsetRapidness,
 }
 
 /// A measurement of one recording in every condition.
@@ -78,6 +80,7 @@ impl Measure {
             }
             Reading::TimeAbove => (window.iter().filter(|v| **v > self.threshold).count() as f64 * dt_ms, "ms"),
             Reading::Spikes => (crossings().count() as f64, ""),
+            Reading::OnsetRapidness => (onset_rapidness(window, dt_ms), "1/ms"),
             Reading::Latency => (
                 crossings()
                     .next()
@@ -89,5 +92,26 @@ impl Measure {
             serde_json::to_value(self.read).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default();
         let name = format!("{} of {}", variant.replace('-', " "), self.of);
         Estimate::new(value, &name, "of one simulated trace", window.len(), "samples").with_unit(unit)
+    }
+}
+
+/// Slope of the phase plot where dV/dt first passes 10 mV/ms; not a number if it never does.
+fn onset_rapidness(trace: &[f64], dt_ms: f64) -> f64 {
+    const LIMIT_MV_PER_MS: f64 = 10.0;
+    let speed: Vec<f64> = trace.windows(2).map(|w| (w[1] - w[0]) / dt_ms).collect();
+    let passed = speed.windows(2).position(|w| w[0] < LIMIT_MV_PER_MS && w[1] >= LIMIT_MV_PER_MS);
+    passed.map_or(f64::NAN, |i| (speed[i + 1] - speed[i]) / (trace[i + 1] - trace[i]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_exponential_upstroke_has_its_own_rate_as_rapidness() {
+        // V = e^(k t): dV/dt = k V, so the phase plot has the slope k.
+        let trace: Vec<f64> = (0..4000).map(|i| (2.5 * f64::from(i) * 0.001).exp()).collect();
+        assert!((onset_rapidness(&trace, 0.001) - 2.5).abs() < 0.01);
+        assert!(onset_rapidness(&[0.0; 10], 0.1).is_nan());
     }
 }
