@@ -5,7 +5,7 @@
 
 mod shared_data;
 
-use proptest::test_runner::{Config, TestRunner};
+use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use rheobase_dendrite::morphology::{
     Morphology, ReadOptions, Roots, Statistics, Tag, read_neurolucida, read_skeleton_csv, read_swc,
 };
@@ -225,7 +225,9 @@ fn check_tree(morphology: &Morphology) {
 
 #[test]
 fn arbitrary_text_never_panics() {
-    let mut runner = TestRunner::new(Config { cases: 2000, failure_persistence: None, ..Config::default() });
+    let config = Config { cases: 2000, failure_persistence: None, ..Config::default() };
+    // The same texts every time, so that the gate does not depend on luck.
+    let mut runner = TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
     runner
         .run(&"[0-9 .()|;,\"a-zA-Z\n-]{0,200}", |text| {
             let _ = swc(&text);
