@@ -43,12 +43,7 @@ impl Places {
         let sections = morphology.sections();
         let children = morphology.children();
         let starts = morphology.start_distances_um();
-        let mut order = vec![0_usize; sections.len()];
-        for (i, section) in sections.iter().enumerate() {
-            if let Some((parent, _)) = section.parent {
-                order[i] = order[parent] + usize::from(children[parent].len() > 1);
-            }
-        }
+        let order = morphology.branch_orders();
         let longest = |tag: Tag| {
             let ends =
                 (0..sections.len()).filter(|&i| sections[i].tag == tag).map(|i| starts[i] + sections[i].length_um());

@@ -3,6 +3,7 @@
 //! A text is parsed ([`parse`]), its units are checked ([`fn@unit`]), and it is compiled to a list of operations over
 //! blocks of numbers ([`Program`]), so that a formula costs little more than Rust code would.
 
+mod node;
 mod parse;
 mod program;
 mod units;

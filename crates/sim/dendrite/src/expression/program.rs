@@ -1,6 +1,7 @@
 //! Formulas compiled to operations over blocks of numbers.
 
-use super::parse::{Formula, Function, Node, Operator};
+use super::node::{Function, Node, Operator};
+use super::parse::Formula;
 use crate::math::{Dual, Real, exp, linoid, ln, logistic};
 
 /// Numbers worked on at once: few enough for the first cache, enough to hide the cost of choosing the operation.

@@ -199,6 +199,18 @@ impl Morphology {
         children
     }
 
+    /// Branch points between the root and every section.
+    pub fn branch_orders(&self) -> Vec<usize> {
+        let children = self.children();
+        let mut orders = vec![0; self.sections.len()];
+        for (index, section) in self.sections.iter().enumerate() {
+            if let Some((parent, _)) = section.parent {
+                orders[index] = orders[parent] + usize::from(children[parent].len() > 1);
+            }
+        }
+        orders
+    }
+
     /// Path distance in um from the root section's start (from the middle of a soma) to the start of every section.
     pub fn start_distances_um(&self) -> Vec<f64> {
         let mut starts = vec![0.0; self.sections.len()];

@@ -28,12 +28,7 @@ impl Statistics {
         let sections = morphology.sections();
         let children = morphology.children();
         let starts = morphology.start_distances_um();
-        let mut order = vec![0_usize; sections.len()];
-        for (i, section) in sections.iter().enumerate() {
-            if let Some((parent, _)) = section.parent {
-                order[i] = order[parent] + usize::from(children[parent].len() > 1);
-            }
-        }
+        let order = morphology.branch_orders();
         let chosen: Vec<usize> =
             (0..sections.len()).filter(|&i| tag.is_none_or(|tag| sections[i].tag == tag)).collect();
         Self {
