@@ -191,6 +191,12 @@ pub enum DataCommand {
         /// Data sets; by default all that are here.
         names: Vec<String>,
     },
+    /// Take in files that were downloaded by other means; each is known by its checksum.
+    Import {
+        /// Files.
+        #[arg(required = true, value_hint = ValueHint::FilePath)]
+        files: Vec<PathBuf>,
+    },
     /// Download data sets; an interrupted download goes on where it stopped.
     Fetch {
         /// Data sets.

@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use rheobase_data::library::Library;
+use rheobase_data::library::{Library, Place};
 use rheobase_pipeline::declaration::{Declaration, check};
-use rheobase_pipeline::plan::Plan;
+use rheobase_pipeline::plan::{Plan, PlanNode};
 use rheobase_pipeline::run::{NodeResult, Runner};
 use rheobase_pipeline::store::{State, Store, write_atomically};
 use rheobase_pipeline::summary::Summary;
@@ -50,6 +50,15 @@ pub fn plan(arguments: &PipelineArguments, settings: &Settings) -> Result<Planne
     let store = Store::open(settings.reports.join("store"))?;
     let folder = settings.reports.join(&plan.header.name);
     Ok(Planned { plan, store, library, folder })
+}
+
+/// The data sets that a node reads and that are not here.
+pub fn absent_data(planned: &Planned, node: &PlanNode) -> Vec<String> {
+    let files = REGISTRY.find(node.role, &node.kind).map_or(vec![], |stage| stage.data_files(&node.parameters));
+    let absent = |(dataset, file): &(String, String)| planned.library.place(dataset, file) == Place::Absent;
+    let mut names: Vec<String> = files.into_iter().filter(absent).map(|(dataset, _)| dataset).collect();
+    names.dedup();
+    names
 }
 
 /// Runs a plan, writes plan.lock, summary.json and report.html, and returns the summary.

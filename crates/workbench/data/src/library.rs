@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 use crate::error::read_file;
-use crate::manifest::Manifest;
+use crate::manifest::{Manifest, sha256};
 use crate::{Error, Result};
 
 macro_rules! dataset {
@@ -28,6 +28,7 @@ const MANIFESTS: &[(&str, &str)] = &[
     ("datasets/photographs.toml", dataset!("photographs.toml")),
     ("datasets/mnist.toml", dataset!("mnist.toml")),
     ("datasets/fashion-mnist.toml", dataset!("fashion-mnist.toml")),
+    ("datasets/layer-5-pyramidal.toml", dataset!("layer-5-pyramidal.toml")),
 ];
 
 /// Files carried by the program, by path under `datasets/`.
@@ -131,6 +132,31 @@ impl Library {
         described.verify(&bytes)?;
         Ok(bytes)
     }
+    /// Copies a file that belongs to a data set, by its checksum, into the data directory; returns data set and file.
+    ///
+    /// # Errors
+    /// If the file cannot be read or copied, or belongs to no data set.
+    pub fn import(&self, path: &Path) -> Result<(String, String)> {
+        let bytes = read_file(path)?;
+        let sum = sha256(&bytes);
+        for manifest in &self.manifests {
+            if let Some(file) = manifest.files.iter().find(|f| f.sha256 == sum) {
+                let target = self.local_path(&manifest.name, &file.name);
+                let partial = target.with_extension("partial");
+                if let Some(folder) = target.parent() {
+                    std::fs::create_dir_all(folder).map_err(Error::io("cannot create", folder))?;
+                }
+                std::fs::write(&partial, &bytes).map_err(Error::io("cannot write", &partial))?;
+                std::fs::rename(&partial, &target).map_err(Error::io("cannot rename to", &target))?;
+                return Ok((manifest.name.clone(), file.name.clone()));
+            }
+        }
+        Err(Error::Unknown {
+            what: "data set with a file of this checksum",
+            found: format!("{} ({sum})", path.display()),
+            known: self.manifests.iter().map(|m| m.name.as_str()).collect::<Vec<_>>().join(", "),
+        })
+    }
 }
 
 fn embedded_bytes(dataset: &str, file: &str) -> Option<&'static [u8]> {
@@ -161,6 +187,19 @@ mod tests {
         assert_eq!(library.place("digits", "labels.idx1-ubyte.gz"), Place::Local(path));
         let error = library.bytes("digits", "labels.idx1-ubyte.gz").unwrap_err();
         assert!(matches!(error, Error::Checksum { .. }), "{error}");
+    }
+
+    #[test]
+    fn a_file_is_taken_in_by_its_checksum_whatever_its_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let library = Library::new(folder.path().join("data")).unwrap();
+        let path = folder.path().join("some name");
+        std::fs::write(&path, embedded_bytes("digits", "labels.idx1-ubyte.gz").unwrap()).unwrap();
+        assert_eq!(library.import(&path).unwrap(), ("digits".into(), "labels.idx1-ubyte.gz".into()));
+        assert!(matches!(library.place("digits", "labels.idx1-ubyte.gz"), Place::Local(_)));
+        library.bytes("digits", "labels.idx1-ubyte.gz").unwrap();
+        std::fs::write(&path, b"other bytes").unwrap();
+        assert!(library.import(&path).unwrap_err().to_string().contains("checksum"));
     }
 
     #[test]

@@ -301,6 +301,9 @@ pub trait Stage: Send + Sync {
     /// # Errors
     /// If such a file cannot be read.
     fn fingerprint(&self, parameters: &Json, library: &Library) -> Result<String, StageError>;
+
+    /// Files of data sets that the node reads: data set and file.
+    fn data_files(&self, parameters: &Json) -> Vec<(String, String)>;
     /// Whether results depend on the device.
     fn uses_device(&self) -> bool {
         false

@@ -40,6 +40,11 @@ pub trait Kind: 'static {
         Ok(String::new())
     }
 
+    /// Files of data sets that the parameters name: data set and file.
+    fn data_files(_parameters: &Self::Parameters) -> Vec<(String, String)> {
+        vec![]
+    }
+
     /// Most memory needed, in MiB.
     fn memory_mib(_parameters: &Self::Parameters) -> u64 {
         256
@@ -114,6 +119,10 @@ impl<K: Kind> Stage for Adapter<K> {
         } else {
             Ok(String::new())
         }
+    }
+
+    fn data_files(&self, parameters: &Json) -> Vec<(String, String)> {
+        parse::<K>(parameters).map_or(vec![], |typed| K::data_files(&typed))
     }
 
     fn memory_mib(&self, parameters: &Json) -> u64 {

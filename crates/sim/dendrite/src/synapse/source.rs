@@ -1,7 +1,7 @@
 //! Where spikes come from: lists, Poisson processes with any rate, gamma processes, dead time.
 
 use rand::RngExt;
-use rand_distr::{Distribution, Exp1, Gamma};
+use rand_distr::{Distribution, Exp1, Gamma, StandardNormal};
 use rheobase_core::Seed;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -26,6 +26,14 @@ pub enum SpikeSource {
         interval_ms: f64,
         /// Number of spikes.
         count: usize,
+    },
+    /// One spike at a time that is drawn from a normal distribution.
+    Volley {
+        /// Mean time in ms.
+        at_ms: f64,
+        /// Standard deviation in ms.
+        #[serde(default)]
+        jitter_ms: f64,
     },
     /// Poisson process with a constant rate, and a dead time after each spike that keeps the mean rate.
     Poisson {
@@ -72,6 +80,13 @@ impl SpikeSource {
                 require_range("interval_ms of a regular source", *interval_ms, POSITIVE, 1e12)?;
                 let times = (0..*count).map(|k| first + interval_ms * k as f64);
                 Ok(times.filter(|t| (start_ms..stop_ms).contains(t)).collect())
+            }
+            Self::Volley { at_ms, jitter_ms } => {
+                require_range("at_ms of a volley", *at_ms, -1e12, 1e12)?;
+                require_range("jitter_ms of a volley", *jitter_ms, 0.0, 1e12)?;
+                let normal: f64 = StandardNormal.sample(&mut stream);
+                let time = at_ms + jitter_ms * normal;
+                Ok(if (start_ms..stop_ms).contains(&time) { vec![time] } else { vec![] })
             }
             Self::Poisson { rate_hz, dead_time_ms } => {
                 require_range("rate_hz of a Poisson source", *rate_hz, 0.0, 1e6)?;
@@ -168,6 +183,13 @@ mod tests {
         assert!((rate - 20.0).abs() < 0.6 && (cv - 1.0).abs() < 0.03, "{rate} {cv}");
         let (rate, cv) = statistics(&SpikeSource::Poisson { rate_hz: 20.0, dead_time_ms: 25.0 });
         assert!((rate - 20.0).abs() < 0.3 && (cv - 0.5).abs() < 0.02, "{rate} {cv}");
+        let volley = SpikeSource::Volley { at_ms: 50.0, jitter_ms: 2.0 };
+        let volley: Vec<f64> =
+            (0..2000).flat_map(|k| volley.times_ms(0.0, 100.0, &Seed::root(5).index(k)).unwrap()).collect();
+        let mean = volley.iter().sum::<f64>() / 2000.0;
+        let sd = (volley.iter().map(|t| (t - mean).powi(2)).sum::<f64>() / 2000.0).sqrt();
+        // Standard errors .045 and .032 ms.
+        assert!(volley.len() == 2000 && (mean - 50.0).abs() < 0.14 && (sd - 2.0).abs() < 0.1, "{mean} {sd}");
         let (rate, cv) = statistics(&SpikeSource::Gamma { rate_hz: 20.0, shape: 4.0 });
         assert!((rate - 20.0).abs() < 0.3 && (cv - 0.5).abs() < 0.02, "{rate} {cv}");
         let steps = SpikeSource::Inhomogeneous { rates_hz: vec![0.0, 50.0], step_ms: 50_000.0 };

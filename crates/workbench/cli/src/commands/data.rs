@@ -1,4 +1,6 @@
-//! `data list`, `data verify`, `data fetch`.
+//! `data list`, `data verify`, `data import`, `data fetch`.
+
+use std::path::PathBuf;
 
 use rheobase_data::fetch::{Fetched, fetch_dataset};
 use rheobase_data::library::{Library, Place};
@@ -15,6 +17,7 @@ pub fn data(command: &DataCommand, settings: &Settings) -> Outcome {
     match command {
         DataCommand::List => list(&library, settings),
         DataCommand::Verify { names } => verify(&library, names, settings),
+        DataCommand::Import { files } => import(&library, files, settings),
         DataCommand::Fetch { names } => fetch(&library, names, settings),
     }
 }
@@ -83,6 +86,20 @@ fn verify(library: &Library, names: &[String], settings: &Settings) -> Outcome {
         output::data(&output::table(&["data set", "file", "verdict"], &rows));
     }
     Ok(u8::from(!good))
+}
+
+fn import(library: &Library, files: &[PathBuf], settings: &Settings) -> Outcome {
+    let mut lines = Vec::new();
+    for path in files {
+        let (dataset, file) = library.import(path)?;
+        lines.push(vec![path.display().to_string(), dataset, file]);
+    }
+    if settings.json {
+        output::json(&lines);
+    } else {
+        output::data(&output::table(&["file", "data set", "as"], &lines));
+    }
+    Ok(0)
 }
 
 fn fetch(library: &Library, names: &[String], settings: &Settings) -> Outcome {

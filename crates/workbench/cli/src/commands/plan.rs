@@ -69,6 +69,19 @@ fn fates(planned: &Planned, earlier: Option<&Plan>) -> Vec<Fate> {
                     .filter(|&&i| fates[i].state != "cached")
                     .map(|&i| planned.plan.nodes[i].address.as_str())
                     .collect();
+                let absent = pipeline::absent_data(planned, node);
+                if !absent.is_empty() {
+                    let fetch = absent.join(" ");
+                    let reason = format!("needs data that are not here; `rheobase data fetch {fetch}` gets them");
+                    fates.push(Fate { state: "blocked", reason });
+                    continue;
+                }
+                let blocking = node.inputs.values().find(|&&i| fates[i].state == "blocked");
+                if let Some(&i) = blocking {
+                    let reason = format!("its input {} is blocked", planned.plan.nodes[i].address);
+                    fates.push(Fate { state: "blocked", reason });
+                    continue;
+                }
                 let mut reason = why(planned, node, earlier);
                 if planned.store.has_checkpoint(&node.key) {
                     reason.push_str("; goes on from a checkpoint");

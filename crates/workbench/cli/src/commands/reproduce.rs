@@ -42,6 +42,7 @@ pub fn reproduce(only: &[String], gallery: &Path, run: &RunArguments, settings: 
     }
     let wanted = |id: &str| only.is_empty() || only.iter().any(|o| o == id);
     let mut summaries: Vec<Summary> = Vec::new();
+    let mut without_data: BTreeMap<String, String> = BTreeMap::new();
     for path in pipelines(gallery)? {
         let arguments = PipelineArguments { pipeline: path.clone(), set: vec![] };
         let planned = pipeline::plan(&arguments, settings)?;
@@ -49,11 +50,21 @@ pub fn reproduce(only: &[String], gallery: &Path, run: &RunArguments, settings: 
             return Err(Failure::User(format!("{}: no system has the id `{unknown}`", path.display())));
         }
         if planned.plan.header.systems.iter().any(|id| wanted(id)) {
+            let nodes = &planned.plan.nodes;
+            let mut absent: Vec<String> = nodes.iter().flat_map(|n| pipeline::absent_data(&planned, n)).collect();
+            absent.dedup();
+            if !absent.is_empty() {
+                let fetch = format!("rheobase data fetch {}", absent.join(" "));
+                output::message(&format!("{} needs data that are not here: {fetch}", path.display()));
+                without_data.extend(planned.plan.header.systems.iter().map(|id| (id.clone(), fetch.clone())));
+                continue;
+            }
             output::message(&format!("running {}", path.display()));
             summaries.push(pipeline::run(&planned, run, settings)?);
         }
     }
-    let lines: Vec<Line> = catalogue.into_iter().filter(|s| wanted(&s.id)).map(|s| line(s, &summaries)).collect();
+    let lines: Vec<Line> =
+        catalogue.into_iter().filter(|s| wanted(&s.id)).map(|s| line(s, &summaries, &without_data)).collect();
     let text = serde_json::to_string_pretty(&lines).unwrap_or_default() + "\n";
     if only.is_empty() {
         write_atomically(&settings.reports.join("scoreboard.json"), text.as_bytes())?;
@@ -79,14 +90,15 @@ fn pipelines(gallery: &Path) -> Result<Vec<PathBuf>, Failure> {
     Ok(paths)
 }
 
-fn line(system: System, summaries: &[Summary]) -> Line {
+fn line(system: System, summaries: &[Summary], without_data: &BTreeMap<String, String>) -> Line {
     let Some(summary) = summaries.iter().find(|s| s.systems.contains(&system.id)) else {
+        let fetch = without_data.get(&system.id);
         return Line {
+            verdict: if fetch.is_some() { "needs data" } else { "missing" },
+            pipeline: fetch.cloned(),
             id: system.id,
             title: system.title,
             citation: system.citation,
-            pipeline: None,
-            verdict: "missing",
             expectations: vec![],
         };
     };
@@ -122,6 +134,10 @@ fn print(lines: &[Line]) {
         let verdict = output::verdict(line.verdict == "met", line.verdict);
         let pipeline = line.pipeline.as_deref().unwrap_or_default();
         output::data(&format!("{} {}: {verdict} ({pipeline})", line.id, line.title));
+        if line.expectations.is_empty() {
+            output::data("");
+            continue;
+        }
         let rows: Vec<Vec<String>> = line
             .expectations
             .iter()
@@ -147,9 +163,10 @@ fn print(lines: &[Line]) {
     }
     let count = |verdict: &str| lines.iter().filter(|l| l.verdict == verdict).count();
     output::message(&format!(
-        "{} met, {} not met, {} missing of {} systems",
+        "{} met, {} not met, {} without their data, {} missing of {} systems",
         count("met"),
         count("not met"),
+        count("needs data"),
         count("missing"),
         lines.len()
     ));

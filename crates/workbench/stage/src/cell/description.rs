@@ -8,7 +8,7 @@ use rheobase_data::library::Library;
 use rheobase_dendrite::mechanism::CalciumPool;
 use rheobase_dendrite::morphology::{Statistics, picture_svg};
 use rheobase_dendrite::{Cell, Compartments, Discretisation, Error, Value};
-use rheobase_pipeline::{Complaint, Context, Outcome, OutputInfo, Role, StageError};
+use rheobase_pipeline::{Complaint, Context, InputHandle, Outcome, OutputInfo, Role, StageError};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -94,9 +94,9 @@ pub struct CellDescription {
 }
 
 impl CellDescription {
-    /// Builds the cell.
-    pub fn build(&self) -> Result<Cell, Error> {
-        let morphology = self.morphology.build()?;
+    /// Builds the cell; one whose shape comes from a file needs the file's text.
+    pub fn build(&self, text: Option<&str>) -> Result<Cell, Error> {
+        let morphology = self.morphology.build(text)?;
         let mut compartments = Compartments::new(&morphology, self.compartments)?;
         let own = self.morphology.counts();
         if own.iter().any(Option::is_some) {
@@ -130,6 +130,19 @@ impl CellDescription {
     }
 }
 
+/// Where a result keeps the text its shape was read from, so that later nodes do not depend on the file.
+const SHAPE_FILE: &str = "morphology.txt";
+
+/// Builds the cell of a result.
+pub fn load_cell(input: &InputHandle) -> Result<Cell, StageError> {
+    let description: CellDescription = serde_json::from_slice(&input.file("cell.json")?).map_err(failed)?;
+    let text = match description.morphology {
+        Shape::File { .. } => Some(String::from_utf8_lossy(&input.file(SHAPE_FILE)?).into_owned()),
+        _ => None,
+    };
+    description.build(text.as_deref()).map_err(failed)
+}
+
 /// A cell with a shape.
 pub struct CellKind;
 
@@ -137,7 +150,7 @@ impl Kind for CellKind {
     type Parameters = CellDescription;
     const ROLE: Role = Role::Data;
     const KIND: &'static str = "cell";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
     const ABOUT: &'static str = "a neuron with a shape: morphology, cable, membrane mechanisms, calcium pools";
     const OUTPUTS: &'static [OutputInfo] = &[main_output("a cell")];
     const READS_OUTSIDE: bool = true;
@@ -147,23 +160,38 @@ impl Kind for CellKind {
         if matches!(parameters.morphology, Shape::File { .. }) {
             return vec![];
         }
-        match parameters.build() {
+        match parameters.build(None) {
             Ok(_) => vec![],
             Err(error) => vec![complaint(&[], error.to_string(), "mend this part of the cell")],
         }
     }
 
-    fn fingerprint(parameters: &CellDescription, _: &Library) -> Result<String, StageError> {
-        let Shape::File { path, .. } = &parameters.morphology else { return Ok(String::new()) };
-        let bytes =
-            std::fs::read(path).map_err(|e| StageError::Failed(format!("cannot read {}: {e}", path.display())))?;
-        Ok(blake3::hash(&bytes).to_hex().to_string())
+    fn fingerprint(parameters: &CellDescription, library: &Library) -> Result<String, StageError> {
+        // A data set's checksum is known without its bytes; a missing file is reported when the node runs.
+        if let Shape::File { dataset: Some(dataset), path, .. } = &parameters.morphology {
+            return Ok(library.manifest(dataset)?.file(&path.to_string_lossy())?.sha256.clone());
+        }
+        let text = parameters.morphology.text(library)?;
+        Ok(text.map_or_else(String::new, |text| blake3::hash(text.as_bytes()).to_hex().to_string()))
     }
 
-    fn run(parameters: &CellDescription, _: &Context<'_>) -> Result<Outcome, StageError> {
-        let cell = parameters.build().map_err(failed)?;
+    fn data_files(parameters: &CellDescription) -> Vec<(String, String)> {
+        match &parameters.morphology {
+            Shape::File { dataset: Some(dataset), path, .. } => {
+                vec![(dataset.clone(), path.to_string_lossy().into_owned())]
+            }
+            _ => vec![],
+        }
+    }
+
+    fn run(parameters: &CellDescription, context: &Context<'_>) -> Result<Outcome, StageError> {
+        let text = parameters.morphology.text(context.library)?;
+        let cell = parameters.build(text.as_deref()).map_err(failed)?;
         let mut outcome = Outcome::default();
         outcome.files.insert("cell.json".into(), serde_json::to_vec_pretty(parameters).map_err(failed)?);
+        if let Some(text) = text {
+            outcome.files.insert(SHAPE_FILE.into(), text.into_bytes());
+        }
         let morphology = cell.morphology();
         let statistics = Statistics::of(morphology, None);
         let number = |value: f64, name: &str, unit: &str| {

@@ -1,6 +1,6 @@
 //! What is read off a recorded trace.
 
-use rheobase_core::Estimate;
+use rheobase_core::{Estimate, Interval, statistics};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -26,6 +26,8 @@ pub enum Reading {
     Spikes,
     /// Time in ms from the beginning of the window to the first upward crossing; not a number without one.
     Latency,
+    /// 1 with an upward crossing of the threshold, 0 without: over trials, the share of trials that fire.
+    Fires,
     /// Largest minus smallest value.
     Range,
     /// Rapidness of the first spike's onset in 1/ms: slope of the phase plot (dV/dt over V) where dV/dt passes 10 mV/ms.
@@ -57,41 +59,114 @@ pub struct Measure {
 }
 
 impl Measure {
-    /// The metric of a trace with a step of `dt_ms`.
-    pub fn read(&self, trace: &[f64], dt_ms: f64) -> Estimate {
+    /// The value read off a trace with a step of `dt_ms`.
+    pub fn value(&self, trace: &[f64], dt_ms: f64) -> f64 {
         let last = trace.len() - 1;
         let index = |ms: f64| ((ms / dt_ms).round().max(0.0) as usize).min(last);
         let (from, to) = (index(self.from_ms), self.to_ms.map_or(last, index));
         let window = &trace[from..=to.max(from)];
         let peak = || window.iter().copied().fold(f64::MIN, f64::max);
         let trough = || window.iter().copied().fold(f64::MAX, f64::min);
-        let crossings =
-            || window.windows(2).enumerate().filter(|(_, w)| w[0] < self.threshold && w[1] >= self.threshold);
-        let (value, unit) = match self.read {
-            Reading::Peak => (peak(), "mV"),
-            Reading::Trough => (trough(), "mV"),
-            Reading::Rise => (peak() - window[0], "mV"),
-            Reading::Range => (peak() - trough(), "mV"),
-            Reading::Last => (window[window.len() - 1], "mV"),
-            Reading::Mean => (window.iter().sum::<f64>() / window.len() as f64, "mV"),
+        let crossings = || crossings_ms(window, self.threshold, dt_ms);
+        match self.read {
+            Reading::Peak => peak(),
+            Reading::Trough => trough(),
+            Reading::Rise => peak() - window[0],
+            Reading::Range => peak() - trough(),
+            Reading::Last => window[window.len() - 1],
+            Reading::Mean => window.iter().sum::<f64>() / window.len() as f64,
             Reading::TimeToPeak => {
-                let top = (0..window.len()).fold(0, |best, i| if window[i] > window[best] { i } else { best });
-                (top as f64 * dt_ms, "ms")
+                (0..window.len()).fold(0, |best, i| if window[i] > window[best] { i } else { best }) as f64 * dt_ms
             }
-            Reading::TimeAbove => (window.iter().filter(|v| **v > self.threshold).count() as f64 * dt_ms, "ms"),
-            Reading::Spikes => (crossings().count() as f64, ""),
-            Reading::OnsetRapidness => (onset_rapidness(window, dt_ms), "1/ms"),
-            Reading::Latency => (
-                crossings()
-                    .next()
-                    .map_or(f64::NAN, |(i, w)| (i as f64 + (self.threshold - w[0]) / (w[1] - w[0])) * dt_ms),
-                "ms",
-            ),
+            Reading::TimeAbove => window.iter().filter(|v| **v > self.threshold).count() as f64 * dt_ms,
+            Reading::Spikes => crossings().count() as f64,
+            Reading::Fires => f64::from(u8::from(crossings().next().is_some())),
+            Reading::OnsetRapidness => onset_rapidness(window, dt_ms),
+            Reading::Latency => crossings().next().unwrap_or(f64::NAN),
+        }
+    }
+
+    /// The metric of the values of all trials, each read off `samples` samples.
+    pub fn estimate(&self, values: &[f64], samples: usize) -> Estimate {
+        let unit = match self.read {
+            Reading::TimeToPeak | Reading::TimeAbove | Reading::Latency => "ms",
+            Reading::Spikes | Reading::Fires => "",
+            Reading::OnsetRapidness => "1/ms",
+            _ => "mV",
         };
         let variant =
             serde_json::to_value(self.read).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default();
         let name = format!("{} of {}", variant.replace('-', " "), self.of);
-        Estimate::new(value, &name, "of one simulated trace", window.len(), "samples").with_unit(unit)
+        if values.len() == 1 {
+            return Estimate::new(values[0], &name, "of one simulated trace", samples, "samples").with_unit(unit);
+        }
+        let mean = statistics::mean(values);
+        let error = (statistics::variance(values, 1) / values.len() as f64).sqrt();
+        let (low, high) = (mean - 1.96 * error, mean + 1.96 * error);
+        let interval = Interval { low, high, level: 0.95, method: "mean +- 1.96 standard errors".into() };
+        Estimate::new(mean, &name, "mean over trials", values.len(), "trials").with_unit(unit).with_interval(interval)
+    }
+}
+
+/// Times in ms of upward crossings, interpolated within the step.
+fn crossings_ms(trace: &[f64], threshold: f64, dt_ms: f64) -> impl Iterator<Item = f64> {
+    let upward = move |(_, w): &(usize, &[f64])| w[0] < threshold && w[1] >= threshold;
+    trace
+        .windows(2)
+        .enumerate()
+        .filter(upward)
+        .map(move |(i, w)| (i as f64 + (threshold - w[0]) / (w[1] - w[0])) * dt_ms)
+}
+
+/// Events that two recordings share: upward crossings gathered into groups that begin with the first and take in all
+/// within a window; the metric is the share of groups with crossings of both (Francioni & Harnett 2022).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CoActivity {
+    /// Name; the metric is called condition_name.
+    pub name: String,
+    /// One recording.
+    pub a: String,
+    /// The other recording.
+    pub b: String,
+    /// Threshold of the one.
+    pub threshold_a: f64,
+    /// Threshold of the other.
+    pub threshold_b: f64,
+    /// Duration of a group in ms.
+    #[schemars(extend("exclusiveMinimum" = 0.0))]
+    pub within_ms: f64,
+    /// When counting begins, in ms.
+    #[serde(default)]
+    pub from_ms: f64,
+}
+
+impl CoActivity {
+    /// Share of the groups of all trials that hold events of both recordings; not a number without any event.
+    pub fn estimate(&self, trials: &[(&[f64], &[f64])], dt_ms: f64) -> Estimate {
+        let (mut both, mut all, mut only_a, mut only_b) = (0_usize, 0_usize, 0_usize, 0_usize);
+        for (a, b) in trials {
+            let counted = |t: &(f64, bool)| t.0 >= self.from_ms;
+            let of_a = crossings_ms(a, self.threshold_a, dt_ms).map(|t| (t, true));
+            let of_b = crossings_ms(b, self.threshold_b, dt_ms).map(|t| (t, false));
+            let mut events: Vec<(f64, bool)> = of_a.chain(of_b).filter(counted).collect();
+            events.sort_by(|x, y| x.0.total_cmp(&y.0));
+            let mut rest = &events[..];
+            while let Some(&(first, _)) = rest.first() {
+                let (group, later) = rest.split_at(rest.partition_point(|e| e.0 <= first + self.within_ms));
+                let (has_a, has_b) = (group.iter().any(|e| e.1), group.iter().any(|e| !e.1));
+                both += usize::from(has_a && has_b);
+                only_a += usize::from(has_a && !has_b);
+                only_b += usize::from(has_b && !has_a);
+                all += 1;
+                rest = later;
+            }
+        }
+        let name = format!("share of events in both {} and {}", self.a, self.b);
+        Estimate::new(both as f64 / all as f64, &name, "groups of threshold crossings", all, "events")
+            .with_constant("within_ms", self.within_ms)
+            .with_constant("only_a", only_a as f64)
+            .with_constant("only_b", only_b as f64)
     }
 }
 
@@ -106,6 +181,24 @@ fn onset_rapidness(trace: &[f64], dt_ms: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn shared_events_are_counted_once_however_many_crossings_they_hold() {
+        // a at 10, 12, 50, 90 ms; b at 11, 70 ms: groups {10, 11, 12}, {50}, {70}, {90}.
+        let pulses = |times: &[usize]| (0..1000).map(|i| f64::from(u8::from(times.contains(&(i / 10))))).collect();
+        let (a, b): (Vec<f64>, Vec<f64>) = (pulses(&[10, 12, 50, 90]), pulses(&[11, 70]));
+        let shared = CoActivity {
+            name: "shared".into(),
+            a: "a".into(),
+            b: "b".into(),
+            threshold_a: 0.5,
+            threshold_b: 0.5,
+            within_ms: 5.0,
+            from_ms: 0.0,
+        };
+        assert_eq!(shared.estimate(&[(&a, &b)], 0.1).value, 0.25);
+        assert_eq!(CoActivity { from_ms: 40.0, ..shared }.estimate(&[(&a, &b)], 0.1).value, 0.0);
+    }
 
     #[test]
     fn an_exponential_upstroke_has_its_own_rate_as_rapidness() {

@@ -1,5 +1,6 @@
 //! Cells with a shape: what they are made of, and experiments on them.
 
+mod condition;
 mod current_steps;
 mod description;
 mod impedance;
@@ -14,11 +15,9 @@ pub use impedance::ImpedanceKind;
 pub use stimulation::Stimulation;
 pub use work_precision::WorkPrecision;
 
-use rheobase_dendrite::Cell;
-use rheobase_pipeline::{Artifact, InputHandle, StageError};
+use rheobase_pipeline::Artifact;
 
-use crate::kind::failed;
-use description::CellDescription;
+use description::load_cell;
 
 /// A cell.
 #[derive(Debug)]
@@ -26,10 +25,4 @@ pub struct CellArtifact;
 
 impl Artifact for CellArtifact {
     const ACCEPTS: &'static [&'static str] = &["a cell"];
-}
-
-/// Builds the cell of a result.
-pub fn load_cell(input: &InputHandle) -> Result<Cell, StageError> {
-    let description: CellDescription = serde_json::from_slice(&input.file("cell.json")?).map_err(failed)?;
-    description.build().map_err(failed)
 }

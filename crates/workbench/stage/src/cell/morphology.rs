@@ -1,12 +1,14 @@
 //! Where a cell's shape comes from.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use rheobase_data::library::Library;
 use rheobase_dendrite::morphology::{
     AxisPoint, Morphology, ReadOptions, Roots, Section, Tag, ball_and_stick, cylinder, rall_tree, read_neurolucida,
     read_skeleton_csv, read_swc, star,
 };
 use rheobase_dendrite::{Error, Result};
+use rheobase_pipeline::StageError;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -82,8 +84,11 @@ fn unit() -> f64 {
 pub enum Shape {
     /// A reconstruction: .swc, .asc (Neurolucida) or a skeleton .csv.
     File {
-        /// Path, relative to the folder the program is started in.
+        /// Path, relative to the folder the program is started in; the file's name where a data set is given.
         path: PathBuf,
+        /// The data set that holds the file; fetch it first with `rheobase data fetch`.
+        #[serde(default)]
+        dataset: Option<String>,
         /// Length of a unit of the file in um: .001 for nm.
         #[serde(default = "unit")]
         #[schemars(extend("exclusiveMinimum" = 0.0))]
@@ -94,6 +99,9 @@ pub enum Shape {
         /// Parts that are cut off.
         #[serde(default)]
         without: Vec<PartName>,
+        /// Straight sections that are added, such as a stub in place of a cut axon; they are named by their part, as axon[0].
+        #[serde(default)]
+        add: Vec<SectionParameters>,
     },
     /// One unbranched dendrite.
     Cylinder {
@@ -152,10 +160,30 @@ impl Shape {
         }
     }
 
-    /// Builds the shape.
-    pub fn build(&self) -> Result<Morphology> {
+    /// Text of the file, where the shape comes from one.
+    pub fn text(&self, library: &Library) -> std::result::Result<Option<String>, StageError> {
+        let Self::File { path, dataset, .. } = self else { return Ok(None) };
+        let bytes = match dataset {
+            Some(dataset) => library.bytes(dataset, &path.to_string_lossy())?.into_owned(),
+            None => {
+                std::fs::read(path).map_err(|e| StageError::Failed(format!("cannot read {}: {e}", path.display())))?
+            }
+        };
+        Ok(Some(String::from_utf8_lossy(&bytes).into_owned()))
+    }
+
+    /// Builds the shape; one from a file needs its text.
+    pub fn build(&self, text: Option<&str>) -> Result<Morphology> {
         match self {
-            Self::File { path, unit_um, heal_um, without } => read(path, *unit_um, *heal_um, without),
+            Self::File { path, unit_um, heal_um, without, add, .. } => {
+                let text = text.ok_or_else(|| Error::Description(format!("{} was not read", path.display())))?;
+                let options = ReadOptions { unit_um: *unit_um, roots: heal_um.map_or(Roots::Refuse, Roots::Heal) };
+                let mut morphology = read(text, path, options, without)?;
+                for section in add {
+                    add_section(&mut morphology, section)?;
+                }
+                Ok(morphology)
+            }
             Self::Cylinder { length_um, diameter_um } => cylinder(*length_um, *diameter_um),
             Self::BallAndStick { soma_diameter_um, length_um, diameter_um } => {
                 ball_and_stick(*soma_diameter_um, *length_um, *diameter_um)
@@ -171,14 +199,12 @@ impl Shape {
     }
 }
 
-fn read(path: &PathBuf, unit_um: f64, heal_um: Option<f64>, without: &[PartName]) -> Result<Morphology> {
+fn read(text: &str, path: &Path, options: ReadOptions, without: &[PartName]) -> Result<Morphology> {
     let name = path.display().to_string();
-    let text = std::fs::read_to_string(path).map_err(|e| Error::Description(format!("cannot read {name}: {e}")))?;
-    let options = ReadOptions { unit_um, roots: heal_um.map_or(Roots::Refuse, Roots::Heal) };
     let mut morphology = match path.extension().and_then(|e| e.to_str()) {
-        Some("swc") => read_swc(&text, &name, options)?,
-        Some("csv") => read_skeleton_csv(&text, &name, options)?,
-        Some("asc") => read_neurolucida(&text, &name)?,
+        Some("swc") => read_swc(text, &name, options)?,
+        Some("csv") => read_skeleton_csv(text, &name, options)?,
+        Some("asc") => read_neurolucida(text, &name)?,
         other => {
             let other = other.unwrap_or("none");
             return Err(Error::Description(format!("{name} has the extension {other}; known are swc, asc, csv")));
@@ -188,6 +214,16 @@ fn read(path: &PathBuf, unit_um: f64, heal_um: Option<f64>, without: &[PartName]
         morphology = morphology.without((*part).into())?;
     }
     Ok(morphology)
+}
+
+/// Adds a straight section to a shape that was read; sections are named by their parts, so its own name is not kept.
+fn add_section(morphology: &mut Morphology, section: &SectionParameters) -> Result<()> {
+    let Some(parent) = &section.parent else {
+        return Err(Error::Description(format!("the added section {} names no parent", section.name)));
+    };
+    let parent = morphology.section(parent).or_else(|e| morphology.section(&format!("{parent}[0]")).map_err(|_| e))?;
+    morphology.add_cylinder(section.tag.into(), parent, section.at, section.length_um, section.diameter_um)?;
+    Ok(())
 }
 
 fn from_sections(parameters: &[SectionParameters]) -> Result<Morphology> {

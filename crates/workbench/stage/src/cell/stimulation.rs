@@ -3,98 +3,20 @@
 use std::collections::BTreeMap;
 
 use ndarray::{ArrayD, IxDyn};
-use rheobase_core::{Estimate, Seed};
+use rheobase_core::{Estimate, statistics};
+use rheobase_data::Table;
 use rheobase_data::npy::Array;
 use rheobase_dendrite::expression::{Dimension, Program, parse};
-use rheobase_dendrite::region::uniform_sample;
-use rheobase_dendrite::simulation::{Current, Probe};
-use rheobase_dendrite::synapse::{Receptor, ShortTermPlasticity, SpikeSource};
-use rheobase_dendrite::{Cell, Error, Method, Settings, Simulation};
+use rheobase_dendrite::{Error, Method, Settings};
 use rheobase_pipeline::{Complaint, Context, Input, Outcome, OutputInfo, Role, StageError};
 use rheobase_report::figure::{Chart, Marks, Series};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::measure::Measure;
+use super::condition::{Condition, Protocol};
+use super::measure::{CoActivity, Measure};
 use super::{CellArtifact, load_cell};
 use crate::kind::{Kind, complaint, failed, main_output};
-
-/// A current at a place.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Injection {
-    /// Location such as "soma(0.5)".
-    pub at: String,
-    /// The current.
-    pub current: Current,
-}
-
-/// Synapses with their inputs.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct SynapseParameters {
-    /// Location such as "dend(0.7)".
-    #[serde(default)]
-    pub at: Option<String>,
-    /// Region over which synapses are spread evenly in length, at random; instead of a location.
-    #[serde(default)]
-    pub region: Option<String>,
-    /// Number of synapses, each with its own input.
-    #[serde(default = "one")]
-    #[schemars(range(min = 1))]
-    pub count: usize,
-    /// Receptors; an event opens all of them.
-    pub receptors: Vec<Receptor>,
-    /// When spikes arrive.
-    pub input: SpikeSource,
-    /// Weight of an event.
-    #[serde(default = "unit")]
-    pub weight: f64,
-    /// Short-term plasticity.
-    #[serde(default)]
-    pub plasticity: Option<ShortTermPlasticity>,
-}
-
-fn one() -> usize {
-    1
-}
-
-fn unit() -> f64 {
-    1.0
-}
-
-/// A mechanism removed from a region.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Block {
-    /// Region.
-    #[serde(default = "everywhere")]
-    pub region: String,
-    /// Mechanism; "passive" is the leak.
-    pub mechanism: String,
-}
-
-fn everywhere() -> String {
-    "all".into()
-}
-
-/// What is done to the cell.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Condition {
-    /// Injected currents.
-    #[serde(default)]
-    pub inject: Vec<Injection>,
-    /// Synapses.
-    #[serde(default)]
-    pub synapses: Vec<SynapseParameters>,
-    /// Lesioned channels.
-    #[serde(default)]
-    pub block: Vec<Block>,
-    /// Regions cut off the cell.
-    #[serde(default)]
-    pub amputate: Vec<String>,
-}
 
 /// Parameters of `stimulation`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -122,15 +44,26 @@ pub struct StimulationParameters {
     pub conductances: BTreeMap<String, [usize; 2]>,
     /// Conditions by name.
     pub conditions: BTreeMap<String, Condition>,
-    /// What is read off each recording.
+    /// Trials of each condition: the same synapses, with each trial's own random input.
+    #[serde(default = "one")]
+    #[schemars(range(min = 1))]
+    pub trials: usize,
+    /// What is read off each recording; the metric is the mean over trials.
     #[serde(default)]
     pub measure: Vec<Measure>,
+    /// Events that two recordings share.
+    #[serde(default)]
+    pub co_activity: Vec<CoActivity>,
     /// Further metrics as formulas over the measured ones, such as "two_rise / one_rise".
     #[serde(default)]
     pub derive: BTreeMap<String, String>,
     /// Part of the run that is drawn, in ms.
     #[serde(default)]
     pub draw_ms: Option<[f64; 2]>,
+}
+
+fn one() -> usize {
+    1
 }
 
 fn step() -> f64 {
@@ -148,12 +81,21 @@ impl Kind for Stimulation {
     type Parameters = StimulationParameters;
     const ROLE: Role = Role::Analysis;
     const KIND: &'static str = "stimulation";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
     const ABOUT: &'static str = "a simulated cell with electrodes, synapses and channel lesions, in several conditions";
     const OUTPUTS: &'static [OutputInfo] = &[main_output("voltage traces")];
 
     fn check(p: &StimulationParameters) -> Vec<Complaint> {
         let mut complaints = Vec::new();
+        for (index, shared) in p.co_activity.iter().enumerate() {
+            for (end, name) in [("a", &shared.a), ("b", &shared.b)] {
+                if !rows(p).contains(&name.as_str()) {
+                    let message = format!("co-activity {} reads `{name}`, which is not recorded", shared.name);
+                    let help = format!("recorded: {}", rows(p).join(", "));
+                    complaints.push(complaint(&["co_activity", &index.to_string(), end], message, &help));
+                }
+            }
+        }
         for (index, measure) in p.measure.iter().enumerate() {
             if !rows(p).contains(&measure.of.as_str()) {
                 let known = rows(p);
@@ -194,76 +136,47 @@ impl Kind for Stimulation {
 
     fn run(p: &StimulationParameters, context: &Context<'_>) -> Result<Outcome, StageError> {
         let cell = load_cell(context.input(&p.of)?)?;
-        let mut traces: BTreeMap<String, Vec<Vec<f64>>> = BTreeMap::new();
+        let settings = Settings { dt_ms: p.dt_ms, method: p.method, v_init_mv: p.v_init_mv, lanes: 1 };
+        let protocol = Protocol {
+            duration_ms: p.duration_ms,
+            settings,
+            voltages: p.record.values().map(String::as_str).collect(),
+            conductances: p.conductances.values().copied().collect(),
+        };
+        let mut traces = Traces::new();
         for (index, (name, condition)) in p.conditions.iter().enumerate() {
             if context.progress.cancelled() {
                 return Err(StageError::Interrupted);
             }
             let failed_in = |e: Error| StageError::Failed(format!("condition {name}: {e}"));
-            traces.insert(name.clone(), simulate(p, &cell, condition, &context.seed.child(name)).map_err(failed_in)?);
+            let seed = context.seed.child(name);
+            traces.insert(name.clone(), protocol.record(&cell, condition, p.trials, &seed).map_err(failed_in)?);
             context.progress.step("conditions", index + 1, p.conditions.len());
         }
         let mut outcome = Outcome::default();
         measure(p, &traces, &mut outcome)?;
         figures(p, &traces, &mut outcome)?;
-        let times = traces.values().next().and_then(|t| t.first()).map_or(0, Vec::len);
-        let rows = rows(p).len();
-        for (name, recorded) in &traces {
-            let flat: Vec<f64> = recorded.iter().flatten().copied().collect();
-            let array = ArrayD::from_shape_vec(IxDyn(&[rows, times]), flat).map_err(failed)?;
+        // The first trial of each condition; the table holds what was read off all of them.
+        for (name, trials) in &traces {
+            let times = trials[0].first().map_or(0, Vec::len);
+            let flat: Vec<f64> = trials[0].iter().flatten().copied().collect();
+            let array = ArrayD::from_shape_vec(IxDyn(&[trials[0].len(), times]), flat).map_err(failed)?;
             outcome.array(name, Array::F64(array));
         }
         Ok(outcome)
     }
 }
 
-/// Voltages of all recordings.
-fn simulate(
-    p: &StimulationParameters,
-    cell: &Cell,
-    condition: &Condition,
-    seed: &Seed,
-) -> Result<Vec<Vec<f64>>, Error> {
-    let mut cell = cell.clone();
-    for block in &condition.block {
-        cell.block(&block.region, &block.mechanism)?;
-    }
-    for region in &condition.amputate {
-        cell.amputate(region)?;
-    }
-    let settings = Settings { dt_ms: p.dt_ms, method: p.method, v_init_mv: p.v_init_mv, lanes: 1 };
-    let mut simulation = Simulation::new(&cell, settings)?;
-    for injection in &condition.inject {
-        simulation.inject(cell.at(&injection.at)?, None, injection.current.clone())?;
-    }
-    for (group, synapse) in condition.synapses.iter().enumerate() {
-        let seed = seed.child("synapses").index(group);
-        let sites = match (&synapse.at, &synapse.region) {
-            (Some(at), _) => vec![cell.at(at)?; synapse.count],
-            (None, region) => {
-                let region = region.as_deref().unwrap_or("all");
-                uniform_sample(cell.places(), region, cell.compartments(), synapse.count, &seed.child("sites"))?
-            }
-        };
-        for (k, site) in sites.into_iter().enumerate() {
-            let placed = simulation.add_synapse(site, &synapse.receptors)?;
-            let times = synapse.input.times_ms(0.0, p.duration_ms, &seed.child("times").index(k))?;
-            simulation.send_train(placed, 0, &times, synapse.weight, synapse.plasticity)?;
-        }
-    }
-    for location in p.record.values() {
-        simulation.record(Probe::Voltage(cell.at(location)?))?;
-    }
-    for [synapse, receptor] in p.conductances.values() {
-        simulation.record(Probe::SynapticConductance(*synapse, *receptor))?;
-    }
-    simulation.run_until(p.duration_ms + p.dt_ms)?;
-    Ok((0..rows(p).len()).map(|r| simulation.recording(r, 0)).collect())
-}
+/// Recordings of each condition, of shape (trials, recordings, times).
+type Traces = BTreeMap<String, Vec<Vec<Vec<f64>>>>;
 
 /// Names of all recordings: voltages, then conductances.
 fn rows(p: &StimulationParameters) -> Vec<&str> {
     p.record.keys().chain(p.conductances.keys()).map(String::as_str).collect()
+}
+
+fn row_of(p: &StimulationParameters, name: &str) -> usize {
+    rows(p).iter().position(|k| *k == name).unwrap_or(0)
 }
 
 fn metric_names(p: &StimulationParameters) -> Vec<String> {
@@ -271,6 +184,7 @@ fn metric_names(p: &StimulationParameters) -> Vec<String> {
     p.measure
         .iter()
         .flat_map(|m| p.conditions.keys().filter(|c| read_in(m, c)).map(|c| format!("{c}_{}", m.name)))
+        .chain(p.co_activity.iter().flat_map(|s| p.conditions.keys().map(|c| format!("{c}_{}", s.name))))
         .collect()
 }
 
@@ -279,21 +193,37 @@ fn program(formula: &str, names: &[String]) -> Result<Program, Error> {
     Ok(Program::new(&[parse(formula, &variables)?]))
 }
 
-fn measure(
-    p: &StimulationParameters,
-    traces: &BTreeMap<String, Vec<Vec<f64>>>,
-    outcome: &mut Outcome,
-) -> Result<(), StageError> {
+fn measure(p: &StimulationParameters, traces: &Traces, outcome: &mut Outcome) -> Result<(), StageError> {
     let mut values = Vec::new();
+    let (mut conditions, mut names, mut trial_numbers, mut read) = (vec![], vec![], vec![], vec![]);
     for m in &p.measure {
-        let row = rows(p).iter().position(|k| *k == m.of).unwrap_or(0);
-        for (condition, recorded) in traces {
+        let row = row_of(p, &m.of);
+        for (condition, trials) in traces {
             if m.conditions.is_empty() || m.conditions.contains(condition) {
-                let estimate = m.read(&recorded[row], p.dt_ms);
-                values.push(estimate.value);
-                outcome.metric(&format!("{condition}_{}", m.name), estimate);
+                let found: Vec<f64> = trials.iter().map(|recorded| m.value(&recorded[row], p.dt_ms)).collect();
+                for (trial, &value) in found.iter().enumerate() {
+                    conditions.push(condition.clone());
+                    names.push(m.name.clone());
+                    trial_numbers.push(trial);
+                    read.push(value);
+                }
+                values.push(statistics::mean(&found));
+                outcome.metric(&format!("{condition}_{}", m.name), m.estimate(&found, traces[condition][0][row].len()));
             }
         }
+    }
+    for shared in &p.co_activity {
+        let (a, b) = (row_of(p, &shared.a), row_of(p, &shared.b));
+        for (condition, trials) in traces {
+            let pairs: Vec<(&[f64], &[f64])> = trials.iter().map(|r| (&r[a][..], &r[b][..])).collect();
+            let estimate = shared.estimate(&pairs, p.dt_ms);
+            values.push(estimate.value);
+            outcome.metric(&format!("{condition}_{}", shared.name), estimate);
+        }
+    }
+    if p.trials > 1 {
+        let table = Table::new().with("condition", conditions)?.with("measure", names)?;
+        outcome.table("trials", table.with("trial", trial_numbers)?.with("value", read)?);
     }
     let names = metric_names(p);
     for (name, formula) in &p.derive {
@@ -305,11 +235,7 @@ fn measure(
 }
 
 /// One figure per recording, all conditions in it; long runs are thinned to what a page can show.
-fn figures(
-    p: &StimulationParameters,
-    traces: &BTreeMap<String, Vec<Vec<f64>>>,
-    outcome: &mut Outcome,
-) -> Result<(), StageError> {
+fn figures(p: &StimulationParameters, traces: &Traces, outcome: &mut Outcome) -> Result<(), StageError> {
     let [from_ms, to_ms] = p.draw_ms.unwrap_or([0.0, p.duration_ms]);
     for (row, name) in rows(p).into_iter().enumerate() {
         let (what, axis) = match p.record.get(name) {
@@ -331,9 +257,9 @@ fn figures(
         };
         let series = traces
             .iter()
-            .map(|(condition, recorded)| Series {
+            .map(|(condition, trials)| Series {
                 name: condition.replace('_', " "),
-                points: points(&recorded[row]),
+                points: points(&trials[0][row]),
                 marks: Marks::Line,
             })
             .collect();
@@ -345,7 +271,9 @@ fn figures(
             y_range: None,
             series,
         };
-        let caption = format!("{what} in {} conditions, one simulated trial each.", traces.len());
+        let shown =
+            if p.trials == 1 { "one simulated trial each".into() } else { format!("the first of {} trials", p.trials) };
+        let caption = format!("{what} in {} conditions, {shown}.", traces.len());
         outcome.figure(&format!("trace_{name}"), &what, &caption, chart.svg().map_err(failed)?);
     }
     Ok(())

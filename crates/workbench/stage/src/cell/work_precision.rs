@@ -9,7 +9,7 @@ use rheobase_report::figure::{Chart, Marks, Series};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::stimulation::Injection;
+use super::condition::Injection;
 use super::{CellArtifact, load_cell};
 use crate::kind::{Kind, complaint, failed, main_output};
 

@@ -78,6 +78,10 @@ impl Kind for LabelledImages {
         Ok(manifest.files.iter().map(|f| f.sha256.as_str()).collect::<Vec<_>>().join(" "))
     }
 
+    fn data_files(parameters: &LabelledImagesParameters) -> Vec<(String, String)> {
+        FILES.iter().map(|file| (parameters.dataset.name().to_owned(), (*file).to_owned())).collect()
+    }
+
     fn run(parameters: &LabelledImagesParameters, context: &Context<'_>) -> Result<Outcome, StageError> {
         let name = parameters.dataset.name();
         let train = load(context.library, name, FILES[0], FILES[1], 255.0)?;
