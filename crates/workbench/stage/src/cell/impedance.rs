@@ -48,7 +48,7 @@ impl Kind for ImpedanceKind {
     type Parameters = ImpedanceParameters;
     const ROLE: Role = Role::Analysis;
     const KIND: &'static str = "impedance";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
     const ABOUT: &'static str = "input and transfer impedance of a simulated cell, and how voltages attenuate";
     const OUTPUTS: &'static [OutputInfo] = &[main_output("impedances")];
 
@@ -58,7 +58,7 @@ impl Kind for ImpedanceKind {
         let mut simulation = Simulation::new(&cell, settings).map_err(failed)?;
         simulation.run_until(p.settle_ms).map_err(failed)?;
         let mut outcome = Outcome::default();
-        let mut rows: Vec<(f64, &str, &str, f64, f64)> = Vec::new();
+        let mut rows: Vec<Row<'_>> = Vec::new();
         for &frequency in &p.frequencies_hz {
             let suffix = if frequency == 0.0 { String::new() } else { format!("_{frequency}hz").replace('.', "p") };
             for (index, (from, at)) in p.places.iter().enumerate() {
@@ -97,6 +97,7 @@ impl Kind for ImpedanceKind {
                 }
             }
         }
+        compartmentalisation(p, &rows, &mut outcome);
         outcome.table(
             "impedances",
             Table::new()
@@ -107,5 +108,27 @@ impl Kind for ImpedanceKind {
                 .with("voltage_ratio", rows.iter().map(|r| r.4).collect::<Vec<_>>())?,
         );
         Ok(outcome)
+    }
+}
+
+/// Frequency, from, to, transfer impedance, voltage ratio.
+type Row<'a> = (f64, &'a str, &'a str, f64, f64);
+
+/// How separate two places are at the first frequency: I_Z = (Z_ii + Z_jj) / (2 Z_ij) - 1, and the attenuation one way
+/// over that of the way back (Wybo et al. 2019; Branco & Hausser 2010).
+fn compartmentalisation(p: &ImpedanceParameters, rows: &[Row<'_>], outcome: &mut Outcome) {
+    let first: Vec<&Row<'_>> = rows.iter().filter(|r| r.0 == p.frequencies_hz[0]).collect();
+    let ratio = |from: &str, to: &str| first.iter().find(|r| r.1 == from && r.2 == to).map(|r| r.4);
+    for row in &first {
+        let (from, to) = (row.1, row.2);
+        let (Some(there), Some(back)) = (ratio(from, to), ratio(to, from)) else { continue };
+        let number = |value: f64, name: &str| Estimate::new(value, name, "slope conductances", 2, "places");
+        // Z_ii / Z_ij is the attenuation from i to j.
+        if from < to {
+            let index = 0.5 * (1.0 / there + 1.0 / back) - 1.0;
+            outcome.metric(&format!("separation_{from}_{to}"), number(index, "compartmentalisation index I_Z"));
+        }
+        let fold = number(back / there, "attenuation this way over the way back");
+        outcome.metric(&format!("attenuation_{from}_{to}_over_back"), fold);
     }
 }
