@@ -65,6 +65,7 @@
 //! with [`mechanism`]s, [`simulation`] moves it in time by [`solver`] and [`synapse`]s. Adding a channel is one file in
 //! `mechanism/` and one line in [`mechanism::MECHANISMS`].
 
+pub mod boolean;
 mod cell;
 mod compartments;
 mod error;

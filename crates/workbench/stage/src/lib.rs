@@ -29,6 +29,7 @@ static STAGES: &[&dyn Stage] = &[
     &Adapter::<cell::CurrentSteps>::NEW,
     &Adapter::<cell::ImpedanceKind>::NEW,
     &Adapter::<cell::WorkPrecision>::NEW,
+    &Adapter::<cell::BooleanNeuron>::NEW,
     &Adapter::<compare::Cka>::NEW,
     &Adapter::<compare::Rsa>::NEW,
     &Adapter::<compare::PublishedTarget>::NEW,

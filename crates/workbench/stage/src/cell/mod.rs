@@ -1,5 +1,6 @@
 //! Cells with a shape: what they are made of, and experiments on them.
 
+mod boolean;
 mod condition;
 mod current_steps;
 mod description;
@@ -9,6 +10,7 @@ mod morphology;
 mod stimulation;
 mod work_precision;
 
+pub use boolean::BooleanNeuron;
 pub use current_steps::CurrentSteps;
 pub use description::CellKind;
 pub use impedance::ImpedanceKind;
