@@ -77,6 +77,7 @@ pub mod region;
 pub mod simulation;
 pub mod solver;
 pub mod synapse;
+pub mod two_layer;
 mod vectorised;
 
 pub use cell::{Cable, Cell, Value};

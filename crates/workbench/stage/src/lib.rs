@@ -30,6 +30,8 @@ static STAGES: &[&dyn Stage] = &[
     &Adapter::<cell::ImpedanceKind>::NEW,
     &Adapter::<cell::WorkPrecision>::NEW,
     &Adapter::<cell::BooleanNeuron>::NEW,
+    &Adapter::<cell::InputTuning>::NEW,
+    &Adapter::<cell::TwoLayer>::NEW,
     &Adapter::<compare::Cka>::NEW,
     &Adapter::<compare::Rsa>::NEW,
     &Adapter::<compare::PublishedTarget>::NEW,

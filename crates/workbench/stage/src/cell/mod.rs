@@ -1,20 +1,25 @@
 //! Cells with a shape: what they are made of, and experiments on them.
 
 mod boolean;
+mod branches;
 mod condition;
 mod current_steps;
 mod description;
 mod impedance;
+mod input_tuning;
 mod measure;
 mod morphology;
 mod stimulation;
+mod two_layer;
 mod work_precision;
 
 pub use boolean::BooleanNeuron;
 pub use current_steps::CurrentSteps;
 pub use description::CellKind;
 pub use impedance::ImpedanceKind;
+pub use input_tuning::InputTuning;
 pub use stimulation::Stimulation;
+pub use two_layer::TwoLayer;
 pub use work_precision::WorkPrecision;
 
 use rheobase_pipeline::Artifact;
