@@ -122,7 +122,12 @@ impl Simulation {
         self.recordings[recording].values.iter().skip(lane).step_by(self.settings.lanes).copied().collect()
     }
 
-    /// Times in ms of what was recorded with fixed steps.
+    /// Forgets what was recorded so far, so that long runs can be read piece by piece.
+    pub fn clear_recordings(&mut self) {
+        self.recordings.iter_mut().for_each(|r| r.values.clear());
+    }
+
+    /// Times in ms of what was recorded with fixed steps since the beginning.
     pub fn recorded_times_ms(&self) -> Vec<f64> {
         let count = self.recordings.first().map_or(0, |r| r.values.len() / self.settings.lanes);
         let interval = self.settings.dt_ms * self.record_every as f64;

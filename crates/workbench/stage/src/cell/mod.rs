@@ -2,22 +2,28 @@
 
 mod boolean;
 mod branches;
+mod compartment_plasticity;
 mod condition;
 mod current_steps;
 mod description;
 mod impedance;
 mod input_tuning;
+mod localised_inhibition;
 mod measure;
 mod morphology;
+mod plateau_plasticity;
 mod stimulation;
 mod two_layer;
 mod work_precision;
 
 pub use boolean::BooleanNeuron;
+pub use compartment_plasticity::CompartmentPlasticity;
 pub use current_steps::CurrentSteps;
 pub use description::CellKind;
 pub use impedance::ImpedanceKind;
 pub use input_tuning::InputTuning;
+pub use localised_inhibition::LocalisedInhibition;
+pub use plateau_plasticity::PlateauPlasticity;
 pub use stimulation::Stimulation;
 pub use two_layer::TwoLayer;
 pub use work_precision::WorkPrecision;
