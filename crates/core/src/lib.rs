@@ -9,12 +9,14 @@ mod dynamics;
 mod error;
 mod estimate;
 mod lesion;
+pub mod math;
 mod probe;
 mod progress;
 mod seed;
 mod spike_trains;
 pub mod statistics;
 mod stimulus;
+pub mod vectorised;
 
 pub use activity::Activity;
 pub use dynamics::Dynamics;

@@ -71,7 +71,7 @@ mod compartments;
 mod error;
 pub mod expression;
 pub mod localised_inhibition;
-pub mod math;
+
 pub mod mechanism;
 pub mod morphology;
 pub mod plasticity;
@@ -80,9 +80,10 @@ pub mod simulation;
 pub mod solver;
 pub mod synapse;
 pub mod two_layer;
-mod vectorised;
 
 pub use cell::{Cable, Cell, Value};
 pub use compartments::{Compartment, Compartments, Discretisation};
 pub use error::{Error, Result};
+pub use rheobase_core::math;
+use rheobase_core::vectorised;
 pub use simulation::{Method, Settings, Simulation};

@@ -1,0 +1,135 @@
+//! Numbers that differ from synapse to synapse or neuron to neuron.
+
+use rand::RngExt;
+use rand_distr::{Distribution as _, StandardNormal};
+use rheobase_core::RandomStream;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Result, require_range};
+
+/// A distribution of numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Distribution {
+    /// Always the same.
+    Constant {
+        /// The value.
+        value: f64,
+    },
+    /// Even between two ends.
+    Uniform {
+        /// Lower end.
+        low: f64,
+        /// Upper end.
+        high: f64,
+    },
+    /// Normal, values outside the ends drawn again.
+    Normal {
+        /// Mean.
+        mean: f64,
+        /// Standard deviation.
+        sd: f64,
+        /// Smallest value.
+        #[serde(default = "lowest")]
+        at_least: f64,
+        /// Largest value.
+        #[serde(default = "highest")]
+        at_most: f64,
+    },
+    /// Lognormal, values above `at_most` drawn again.
+    Lognormal {
+        /// Mean of the logarithm.
+        mu: f64,
+        /// Standard deviation of the logarithm.
+        sigma: f64,
+        /// Largest value.
+        #[serde(default = "highest")]
+        at_most: f64,
+    },
+}
+
+fn lowest() -> f64 {
+    f64::MIN
+}
+
+fn highest() -> f64 {
+    f64::MAX
+}
+
+impl Distribution {
+    /// The value, if it is always the same.
+    pub fn constant(&self) -> Option<f64> {
+        if let Self::Constant { value } = self { Some(*value) } else { None }
+    }
+
+    /// The smallest value that can come.
+    pub fn least(&self) -> f64 {
+        match *self {
+            Self::Constant { value } => value,
+            Self::Uniform { low, .. } => low,
+            Self::Normal { at_least, .. } => at_least,
+            Self::Lognormal { .. } => 0.0,
+        }
+    }
+
+    /// The largest value that can come.
+    pub fn most(&self) -> f64 {
+        match *self {
+            Self::Constant { value } => value,
+            Self::Uniform { high, .. } => high,
+            Self::Normal { at_most, .. } | Self::Lognormal { at_most, .. } => at_most,
+        }
+    }
+
+    /// One value.
+    pub fn draw(&self, stream: &mut RandomStream) -> f64 {
+        match *self {
+            Self::Constant { value } => value,
+            Self::Uniform { low, high } => low + (high - low) * stream.random::<f64>(),
+            Self::Normal { mean, sd, at_least, at_most } => loop {
+                let normal: f64 = StandardNormal.sample(stream);
+                let value = mean + sd * normal;
+                if (at_least..=at_most).contains(&value) {
+                    return value;
+                }
+            },
+            Self::Lognormal { mu, sigma, at_most } => loop {
+                let normal: f64 = StandardNormal.sample(stream);
+                let value = (mu + sigma * normal).exp();
+                if value <= at_most {
+                    return value;
+                }
+            },
+        }
+    }
+
+    /// Refuses what is not finite, upside down, or would be drawn again almost for ever.
+    ///
+    /// # Errors
+    /// Naming the field.
+    pub fn check(&self, what: &str) -> Result<()> {
+        let finite =
+            |name: &str, value: f64| require_range(format!("{name} of {what}"), value, -1e15, 1e15).map(|_| ());
+        match *self {
+            Self::Constant { value } => finite("value", value),
+            Self::Uniform { low, high } => {
+                finite("low", low)?;
+                require_range(format!("high of {what}"), high, low, 1e15).map(|_| ())
+            }
+            Self::Normal { mean, sd, at_least, at_most } => {
+                finite("mean", mean)?;
+                require_range(format!("sd of {what}"), sd, 0.0, 1e15)?;
+                // At least one value in about a thousand must be taken.
+                require_range(format!("at_least of {what}"), at_least, f64::MIN, mean + 3.0 * sd)?;
+                require_range(format!("at_most of {what}"), at_most, at_least.max(mean - 3.0 * sd), f64::MAX)
+                    .map(|_| ())
+            }
+            Self::Lognormal { mu, sigma, at_most } => {
+                require_range(format!("mu of {what}"), mu, -100.0, 100.0)?;
+                require_range(format!("sigma of {what}"), sigma, 0.0, 20.0)?;
+                require_range(format!("at_most of {what}"), at_most, (mu - 3.0 * sigma).exp(), f64::MAX).map(|_| ())
+            }
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! The networks that simulators are compared with, and what is measured of them.
+
+#![allow(dead_code)]
+
+use std::collections::BTreeMap;
+
+use rheobase_core::SpikeTrains;
+use rheobase_spiking::network::{
+    ConnectionRule, Distribution, NetworkDescription, PoissonInput, Population, Projection, Receptor,
+};
+use rheobase_spiking::neuron::{Lif, Neuron};
+
+fn constant(value: f64) -> Distribution {
+    Distribution::Constant { value }
+}
+
+fn normal(mean: f64, sd: f64) -> Distribution {
+    Distribution::Normal { mean, sd, at_least: f64::MIN, at_most: f64::MAX }
+}
+
+fn projections(
+    rule: impl Fn(&str) -> ConnectionRule,
+    weight: [f64; 2],
+    receptor: [&str; 2],
+    delay_ms: f64,
+) -> Vec<Projection> {
+    let sources = [("excitatory", weight[0], receptor[0]), ("inhibitory", weight[1], receptor[1])];
+    let to = ["excitatory", "inhibitory"];
+    sources
+        .into_iter()
+        .flat_map(|(from, weight, receptor)| {
+            let rule = &rule;
+            to.map(move |to| Projection {
+                from: from.into(),
+                to: to.into(),
+                receptor: receptor.into(),
+                rule: rule(from),
+                weight: constant(weight),
+                delay_ms: constant(delay_ms),
+            })
+        })
+        .collect()
+}
+
+fn two_populations(size: usize, population: &Population) -> BTreeMap<String, Population> {
+    let part = |share: usize| Population { size: size * share / 5, ..population.clone() };
+    BTreeMap::from([("excitatory".into(), part(4)), ("inhibitory".into(), part(1))])
+}
+
+fn sparse(size: usize) -> impl Fn(&str) -> ConnectionRule {
+    move |_| ConnectionRule::FixedProbability { probability: 80.0 / size as f64, autapses: true }
+}
+
+const VOGELS_ABBOTT: Lif =
+    Lif { tau_ms: 20.0, rest_mv: -60.0, threshold_mv: -50.0, reset_mv: -60.0, refractory_ms: 5.0, drive_mv: 0.0 };
+
+/// Conductances: Vogels & Abbott 2005 as in Brette et al. 2007; conductances in units of the leak of 10 nS.
+pub fn coba(size: usize) -> NetworkDescription {
+    let receptors = BTreeMap::from([
+        ("ampa".to_owned(), Receptor::ExponentialConductance { tau_ms: 5.0, e_mv: 0.0 }),
+        ("gaba".to_owned(), Receptor::ExponentialConductance { tau_ms: 10.0, e_mv: -80.0 }),
+    ]);
+    let population = Population {
+        size,
+        neuron: Neuron::Lif(VOGELS_ABBOTT),
+        receptors,
+        start_mv: Some(normal(-65.0, 5.0)),
+        start: BTreeMap::from([("ampa".into(), normal(4.0, 1.5)), ("gaba".into(), normal(20.0, 12.0))]),
+        input: vec![],
+    };
+    NetworkDescription {
+        dt_ms: 0.1,
+        populations: two_populations(size, &population),
+        projections: projections(sparse(size), [0.6, 6.7], ["ampa", "gaba"], 0.1),
+    }
+}
+
+/// Currents: the same network with jumps of 1.62 and -9 mV.
+pub fn cuba(size: usize) -> NetworkDescription {
+    let receptors = BTreeMap::from([
+        ("excitation".to_owned(), Receptor::ExponentialCurrent { tau_ms: 5.0 }),
+        ("inhibition".to_owned(), Receptor::ExponentialCurrent { tau_ms: 10.0 }),
+    ]);
+    let population = Population {
+        size,
+        neuron: Neuron::Lif(Lif { rest_mv: -49.0, ..VOGELS_ABBOTT }),
+        receptors,
+        start_mv: Some(Distribution::Uniform { low: -60.0, high: -50.0 }),
+        start: BTreeMap::new(),
+        input: vec![],
+    };
+    NetworkDescription {
+        dt_ms: 0.1,
+        populations: two_populations(size, &population),
+        projections: projections(sparse(size), [1.62, -9.0], ["excitation", "inhibition"], 0.1),
+    }
+}
+
+/// Brunel 2000, model A: 1000 and 250 inputs at full size, weights of .1 and -.1 g mV.
+pub fn brunel(size: usize, g: f64, eta: f64) -> NetworkDescription {
+    let (excitatory, inhibitory) = (size * 4 / 50, size / 50);
+    let population = Population {
+        size,
+        neuron: Neuron::Lif(Lif::default()),
+        receptors: BTreeMap::from([("jump".to_owned(), Receptor::Delta)]),
+        start_mv: None,
+        start: BTreeMap::new(),
+        input: vec![PoissonInput {
+            receptor: "jump".into(),
+            // nu_thr = theta / (J C_E tau) = 10 Hz for each of 1000 sources.
+            rate_hz: eta * 10_000.0,
+            weight: 0.1,
+            start_ms: 0.0,
+            stop_ms: 1e15,
+        }],
+    };
+    let rule = |from: &str| ConnectionRule::FixedInDegree {
+        count: if from == "excitatory" { excitatory } else { inhibitory },
+        autapses: false,
+        multapses: false,
+    };
+    NetworkDescription {
+        dt_ms: 0.1,
+        populations: two_populations(size, &population),
+        projections: projections(rule, [0.1, -0.1 * g], ["jump", "jump"], 1.5),
+    }
+}
+
+/// Mean rate in Hz from a time in s on.
+pub fn mean_rate_hz(trains: &SpikeTrains, from_s: f64) -> f64 {
+    let count: usize = (0..trains.units()).map(|u| trains.unit(u).iter().filter(|t| **t >= from_s).count()).sum();
+    count as f64 / trains.units() as f64 / (trains.span_s().1 - from_s)
+}
+
+/// Mean coefficient of variation of the intervals of units with at least three.
+pub fn isi_cv(trains: &SpikeTrains, from_s: f64) -> f64 {
+    let of = |u: usize| -> Option<f64> {
+        let times: Vec<f64> = trains.unit(u).iter().copied().filter(|t| *t >= from_s).collect();
+        let intervals: Vec<f64> = times.windows(2).map(|w| w[1] - w[0]).collect();
+        (intervals.len() >= 3).then(|| {
+            let mean = intervals.iter().sum::<f64>() / intervals.len() as f64;
+            (intervals.iter().map(|i| (i - mean).powi(2)).sum::<f64>() / intervals.len() as f64).sqrt() / mean
+        })
+    };
+    let all: Vec<f64> = (0..trains.units()).filter_map(of).collect();
+    all.iter().sum::<f64>() / all.len() as f64
+}
