@@ -44,7 +44,7 @@ impl Subunit {
 pub struct TwoLayerFit {
     /// The branches' nonlinearity.
     pub subunit: Subunit,
-    /// g(x) = g[0] + g[1] x + g[2] x^2.
+    /// Coefficients of g, that of x^0 first.
     pub output: [f64; 3],
     /// Predictions of the held-out trials, in order.
     pub predicted: Vec<f64>,

@@ -7,6 +7,7 @@ mod compare;
 mod data;
 mod kind;
 pub mod model;
+mod spiking;
 
 use rheobase_pipeline::{Registry, Stage};
 
@@ -35,6 +36,9 @@ static STAGES: &[&dyn Stage] = &[
     &Adapter::<cell::LocalisedInhibition>::NEW,
     &Adapter::<cell::PlateauPlasticity>::NEW,
     &Adapter::<cell::CompartmentPlasticity>::NEW,
+    &Adapter::<spiking::PointNeuronKind>::NEW,
+    &Adapter::<spiking::ShuntingRate>::NEW,
+    &Adapter::<spiking::SpikingNetwork>::NEW,
     &Adapter::<compare::Cka>::NEW,
     &Adapter::<compare::Rsa>::NEW,
     &Adapter::<compare::PublishedTarget>::NEW,

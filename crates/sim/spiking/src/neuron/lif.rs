@@ -51,12 +51,15 @@ impl Lif {
     pub fn check(&self, what: &str) -> Result<()> {
         require_range(format!("tau_ms of {what}"), self.tau_ms, POSITIVE, 1e9)?;
         require_range(format!("refractory_ms of {what}"), self.refractory_ms, 0.0, 1e9)?;
-        for (name, value) in
-            [("rest_mv", self.rest_mv), ("threshold_mv", self.threshold_mv), ("drive_mv", self.drive_mv)]
-        {
+        for (name, value) in [
+            ("rest_mv", self.rest_mv),
+            ("threshold_mv", self.threshold_mv),
+            ("reset_mv", self.reset_mv),
+            ("drive_mv", self.drive_mv),
+        ] {
             require_range(format!("{name} of {what}"), value, -1e6, 1e6)?;
         }
-        if !(self.reset_mv < self.threshold_mv) {
+        if self.reset_mv >= self.threshold_mv {
             let (reset, threshold) = (self.reset_mv, self.threshold_mv);
             return Err(Error::Description(format!(
                 "reset_mv of {what} is {reset}, not below its threshold of {threshold}: it would spike for ever"

@@ -116,7 +116,9 @@ pub fn brunel(size: usize, g: f64, eta: f64) -> NetworkDescription {
     };
     let rule = |from: &str| ConnectionRule::FixedInDegree {
         count: if from == "excitatory" { excitatory } else { inhibitory },
-        autapses: false,
+        // As in the scripts that are compared: events from a neuron to itself fall into its refractory time and are lost,
+        // which for inhibitory neurons means less inhibition; without autapses the network fires .4 Hz faster.
+        autapses: true,
         multapses: false,
     };
     NetworkDescription {

@@ -1,0 +1,52 @@
+//! Spiking networks: one simulated second of the networks that simulators are compared with, and building them.
+
+#![allow(missing_docs)]
+
+use std::time::{Duration, Instant};
+
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use rheobase_core::{Seed, Silent};
+use rheobase_spiking::Simulation;
+use rheobase_spiking::network::NetworkDescription;
+
+#[path = "../../crates/sim/spiking/tests/benchmarks/mod.rs"]
+mod benchmarks;
+
+/// Time of 1 s of biology after .1 s, building left out; elements are synaptic events.
+fn second(c: &mut Criterion, id: &str, network: &NetworkDescription, threads: usize) {
+    let run = || {
+        let mut simulation = Simulation::new(network, &Seed::root(1), threads).expect("a network");
+        simulation.run_ms(100.0, &Silent).expect("a run");
+        let (events, begin) = (simulation.delivered_events(), Instant::now());
+        simulation.run_ms(1000.0, &Silent).expect("a run");
+        (begin.elapsed(), simulation.delivered_events() - events)
+    };
+    let mut group = c.benchmark_group("network-second");
+    group.sample_size(10).throughput(Throughput::Elements(run().1));
+    group.bench_function(id, |b| b.iter_custom(|n| (0..n).map(|_| run().0).sum::<Duration>()));
+    group.finish();
+}
+
+fn networks(c: &mut Criterion) {
+    second(c, "coba-4000/1", &benchmarks::coba(4000), 1);
+    second(c, "coba-4000/2", &benchmarks::coba(4000), 2);
+    second(c, "cuba-4000/1", &benchmarks::cuba(4000), 1);
+    second(c, "coba-40000/1", &benchmarks::coba(40_000), 1);
+    second(c, "coba-40000/2", &benchmarks::coba(40_000), 2);
+    second(c, "brunel-12500/1", &benchmarks::brunel(12_500, 5.0, 2.0), 1);
+    second(c, "brunel-12500/2", &benchmarks::brunel(12_500, 5.0, 2.0), 2);
+}
+
+fn building(c: &mut Criterion) {
+    let network = benchmarks::brunel(12_500, 5.0, 2.0);
+    let synapses = network.estimate().expect("sizes").0 as u64;
+    let mut group = c.benchmark_group("network-build");
+    group.sample_size(10).throughput(Throughput::Elements(synapses));
+    group.bench_function("brunel-12500/1", |b| {
+        b.iter(|| Simulation::new(&network, &Seed::root(1), 1).expect("a network"))
+    });
+    group.finish();
+}
+
+criterion_group!(benches, networks, building);
+criterion_main!(benches);

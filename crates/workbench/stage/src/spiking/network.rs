@@ -1,0 +1,261 @@
+//! `[analysis.*] kind = "spiking-network"`: a network of point neurons, simulated, and the theory of the same description.
+
+use rheobase_core::{Estimate, SpikeTrains};
+use rheobase_data::Table;
+use rheobase_pipeline::{Complaint, Context, Outcome, OutputInfo, Role, StageError};
+use rheobase_report::figure::{Chart, Marks, Series};
+use rheobase_spiking::network::NetworkDescription;
+use rheobase_spiking::theory::{MeanField, mean_field};
+use rheobase_spiking::{Error, Simulation};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::kind::{Kind, complaint, failed, main_output};
+
+/// Parameters of `spiking-network`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SpikingNetworkParameters {
+    /// The network.
+    pub network: NetworkDescription,
+    /// Duration in ms.
+    #[schemars(extend("exclusiveMinimum" = 0.0))]
+    pub duration_ms: f64,
+    /// Beginning that is left out of the statistics, in ms.
+    #[serde(default)]
+    #[schemars(range(min = 0.0))]
+    pub settle_ms: f64,
+    /// Bin of the population's count in ms.
+    #[serde(default = "bin")]
+    #[schemars(extend("exclusiveMinimum" = 0.0))]
+    pub bin_ms: f64,
+    /// Rate in Hz from which the self-consistent theory starts; none for networks that it does not cover.
+    #[serde(default)]
+    pub theory_from_hz: Option<f64>,
+    /// Threads; the results are the same for any number.
+    #[serde(default = "one")]
+    #[schemars(range(min = 1, max = 64))]
+    pub threads: usize,
+}
+
+fn bin() -> f64 {
+    5.0
+}
+
+fn one() -> usize {
+    1
+}
+
+/// A network of point neurons.
+pub struct SpikingNetwork;
+
+impl Kind for SpikingNetwork {
+    type Parameters = SpikingNetworkParameters;
+    const ROLE: Role = Role::Analysis;
+    const KIND: &'static str = "spiking-network";
+    const VERSION: u32 = 1;
+    const ABOUT: &'static str =
+        "a network of point neurons, simulated, with rates, irregularity and the theory of its rates";
+    const OUTPUTS: &'static [OutputInfo] = &[main_output("spikes of a network")];
+
+    fn check(p: &SpikingNetworkParameters) -> Vec<Complaint> {
+        let mut complaints = Vec::new();
+        if let Err(error) = p.network.check() {
+            complaints.push(complaint(&["network"], error.to_string(), "mend this part of the network"));
+        }
+        if p.settle_ms >= p.duration_ms {
+            let message = format!("settle_ms {} leaves nothing of {} ms", p.settle_ms, p.duration_ms);
+            complaints.push(complaint(&["settle_ms"], message, "make it shorter than duration_ms"));
+        }
+        complaints
+    }
+
+    fn memory_mib(p: &SpikingNetworkParameters) -> u64 {
+        // Building holds the synapses twice.
+        p.network.estimate().map_or(256, |(synapses, bytes)| 64 + ((bytes + 8.0 * synapses) / 1e6) as u64)
+    }
+
+    fn run(p: &SpikingNetworkParameters, context: &Context<'_>) -> Result<Outcome, StageError> {
+        let mut simulation = Simulation::new(&p.network, &context.seed, p.threads).map_err(stopped)?;
+        simulation.run_ms(p.duration_ms, context.progress).map_err(stopped)?;
+        let theory = p.theory_from_hz.map(|start| mean_field(&p.network, start)).transpose().map_err(failed)?;
+        let mut outcome = Outcome::default();
+        let synapses = simulation.synapses() as f64;
+        outcome.metric("synapses", Estimate::new(synapses, "synapses", "counted", 1, "networks"));
+        let (mut raster, mut rates) = (vec![], vec![]);
+        for name in p.network.populations.keys() {
+            let trains = simulation.spike_trains(name).map_err(stopped)?;
+            measure(p, name, &trains, theory.as_ref(), &mut outcome);
+            raster.push((name.clone(), raster_points(p, &trains)));
+            rates.push((name.clone(), unit_rates(&trains, 1e-3 * p.settle_ms)));
+        }
+        figures(p, raster, &rates, theory.as_ref(), &mut outcome)?;
+        Ok(outcome)
+    }
+}
+
+fn stopped(error: Error) -> StageError {
+    if error == Error::Interrupted { StageError::Interrupted } else { failed(error) }
+}
+
+fn unit_rates(trains: &SpikeTrains, from_s: f64) -> Vec<f64> {
+    let seconds = trains.span_s().1 - from_s;
+    (0..trains.units()).map(|u| trains.unit(u).iter().filter(|t| **t >= from_s).count() as f64 / seconds).collect()
+}
+
+/// Mean CV of the intervals of units with at least three, and how many those are.
+fn mean_cv(trains: &SpikeTrains, from_s: f64) -> (f64, usize) {
+    let of = |u: usize| -> Option<f64> {
+        let times: Vec<f64> = trains.unit(u).iter().copied().filter(|t| *t >= from_s).collect();
+        let intervals: Vec<f64> = times.windows(2).map(|w| w[1] - w[0]).collect();
+        let mean = intervals.iter().sum::<f64>() / intervals.len() as f64;
+        let variance = intervals.iter().map(|i| (i - mean).powi(2)).sum::<f64>() / intervals.len() as f64;
+        (intervals.len() >= 3).then(|| variance.sqrt() / mean)
+    };
+    let all: Vec<f64> = (0..trains.units()).filter_map(of).collect();
+    (all.iter().sum::<f64>() / all.len() as f64, all.len())
+}
+
+/// Spikes of the whole population in bins.
+fn counts(trains: &SpikeTrains, from_s: f64, bin_s: f64) -> Vec<f64> {
+    let bins = ((trains.span_s().1 - from_s) / bin_s).floor() as usize;
+    let mut counts = vec![0.0; bins];
+    for unit in 0..trains.units() {
+        for t in trains.unit(unit).iter().filter(|t| **t >= from_s) {
+            let bin = ((t - from_s) / bin_s) as usize;
+            if bin < bins {
+                counts[bin] += 1.0;
+            }
+        }
+    }
+    counts
+}
+
+/// Frequency in Hz, from 5 Hz on, at which the population's count (1 ms bins) has most power.
+fn peak_frequency_hz(trains: &SpikeTrains, from_s: f64) -> f64 {
+    let counts = counts(trains, from_s, 1e-3);
+    let mean = counts.iter().sum::<f64>() / counts.len() as f64;
+    // Welch: pieces of 256 ms, so that the spectrum of a noisy count has a peak that holds.
+    const PIECE: usize = 256;
+    let mut best = (f64::NAN, 0.0);
+    for k in 2..PIECE / 2 {
+        let power: f64 = counts
+            .chunks_exact(PIECE)
+            .map(|piece| {
+                let (mut re, mut im) = (0.0, 0.0);
+                for (i, c) in piece.iter().enumerate() {
+                    let (sin, cos) = (std::f64::consts::TAU * (i * k % PIECE) as f64 / PIECE as f64).sin_cos();
+                    re += (c - mean) * cos;
+                    im += (c - mean) * sin;
+                }
+                re * re + im * im
+            })
+            .sum();
+        if power > best.1 {
+            best = (1000.0 * k as f64 / PIECE as f64, power);
+        }
+    }
+    best.0
+}
+
+fn measure(
+    p: &SpikingNetworkParameters,
+    name: &str,
+    trains: &SpikeTrains,
+    theory: Option<&MeanField>,
+    outcome: &mut Outcome,
+) {
+    let from_s = 1e-3 * p.settle_ms;
+    let number = |value: f64, what: &str, n: usize, unit: &str| {
+        Estimate::new(value, what, "after settling", n, "neurons").with_unit(unit)
+    };
+    let rates = unit_rates(trains, from_s);
+    let mean = rates.iter().sum::<f64>() / rates.len() as f64;
+    outcome.metric(&format!("{name}_rate_hz"), number(mean, "mean rate", rates.len(), "Hz"));
+    let (cv, units) = mean_cv(trains, from_s);
+    outcome.metric(&format!("{name}_cv"), number(cv, "mean CV of the intervals", units, ""));
+    let counted = counts(trains, from_s, 1e-3 * p.bin_ms);
+    let m = counted.iter().sum::<f64>() / counted.len() as f64;
+    let fano = counted.iter().map(|c| (c - m).powi(2)).sum::<f64>() / counted.len() as f64 / m;
+    let fano = number(fano, "Fano factor of the population's count", counted.len(), "");
+    outcome.metric(&format!("{name}_population_fano"), fano.with_constant("bin_ms", p.bin_ms));
+    let peak = number(peak_frequency_hz(trains, from_s), "frequency of most power in the count", counted.len(), "Hz");
+    outcome.metric(&format!("{name}_peak_hz"), peak);
+    if let Some(theory) = theory {
+        let rate = theory.rates_hz[name];
+        let what = "self-consistent rate (Siegert)";
+        let estimate = Estimate::new(rate, what, "white-noise mean field", theory.iterations, "iterations");
+        let estimate = estimate.with_constant("residual_hz", theory.residual_hz).with_unit("Hz");
+        outcome.metric(&format!("{name}_theory_hz"), estimate);
+    }
+}
+
+/// Spikes of the first hundred neurons in the last 200 ms.
+fn raster_points(p: &SpikingNetworkParameters, trains: &SpikeTrains) -> Vec<(f64, f64)> {
+    let from_ms = (p.duration_ms - 200.0).max(0.0);
+    (0..trains.units().min(100))
+        .flat_map(|u| trains.unit(u).iter().map(move |t| (1e3 * t, u as f64)))
+        .filter(|(t, _)| *t >= from_ms)
+        .collect()
+}
+
+fn figures(
+    p: &SpikingNetworkParameters,
+    raster: Vec<(String, Vec<(f64, f64)>)>,
+    rates: &[(String, Vec<f64>)],
+    theory: Option<&MeanField>,
+    outcome: &mut Outcome,
+) -> Result<(), StageError> {
+    let mut base = 0.0;
+    let mut series = Vec::new();
+    for (name, points) in raster {
+        let points = points.into_iter().map(|(t, u)| (t, u + base)).collect::<Vec<_>>();
+        base += 100.0;
+        if !points.is_empty() {
+            series.push(Series { name, points, marks: Marks::Points });
+        }
+    }
+    if !series.is_empty() {
+        let chart = Chart {
+            title: "spikes".into(),
+            x_label: "time (ms)".into(),
+            y_label: "neuron".into(),
+            x_range: None,
+            y_range: None,
+            series,
+        };
+        let caption = "The first hundred neurons of each population in the last 200 ms.";
+        outcome.figure("raster", "Spikes", caption, chart.svg().map_err(failed)?);
+    }
+    let top = rates.iter().flat_map(|(_, r)| r.iter().copied()).fold(1.0, f64::max);
+    let width = top / 40.0;
+    let mut series = Vec::new();
+    let mut highest = 0.0_f64;
+    for (name, rates) in rates {
+        let mut bins = vec![0.0; 41];
+        rates.iter().for_each(|r| bins[((r / width) as usize).min(40)] += 1.0 / rates.len() as f64);
+        highest = bins.iter().copied().fold(highest, f64::max);
+        let points = bins.iter().enumerate().map(|(k, share)| ((k as f64 + 0.5) * width, *share)).collect();
+        series.push(Series { name: name.clone(), points, marks: Marks::Line });
+    }
+    for (name, rate) in theory.iter().flat_map(|t| &t.rates_hz) {
+        let points = vec![(*rate, 0.0), (*rate, highest)];
+        series.push(Series { name: format!("theory: {name}"), points, marks: Marks::Dashed });
+    }
+    let chart = Chart {
+        title: "rates".into(),
+        x_label: "rate of a neuron (Hz)".into(),
+        y_label: "share of neurons".into(),
+        x_range: None,
+        y_range: None,
+        series,
+    };
+    let caption =
+        format!("Rates of all neurons over {} ms, and where theory puts their mean.", p.duration_ms - p.settle_ms);
+    outcome.figure("rates", "Rates", &caption, chart.svg().map_err(failed)?);
+    let mut table = Table::new().with("population", rates.iter().map(|r| r.0.clone()).collect::<Vec<_>>())?;
+    let mean = |r: &Vec<f64>| r.iter().sum::<f64>() / r.len() as f64;
+    table = table.with("mean_rate_hz", rates.iter().map(|r| mean(&r.1)).collect::<Vec<_>>())?;
+    outcome.table("populations", table);
+    Ok(())
+}
