@@ -10,8 +10,8 @@
 mod population;
 mod shard;
 
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{PoisonError, RwLock};
 
 use rheobase_core::{Progress, Seed, SpikeTrains};
 
@@ -102,14 +102,14 @@ impl Simulation {
         if let [shard] = &mut self.shards[..] {
             for step in first..first + steps {
                 let mail = shard.advance(step);
-                shard.deliver(step, &[&mail]);
+                shard.deliver(step, std::iter::once(&mail));
                 shard.keep(mail);
             }
             return;
         }
         let threads = self.shards.len();
         // Two boxes for each shard: while one is read the next step's spikes go into the other.
-        let boxes: Vec<[Mutex<Mail>; 2]> = (0..threads).map(|_| [Mutex::default(), Mutex::default()]).collect();
+        let boxes: Vec<[RwLock<Mail>; 2]> = (0..threads).map(|_| [RwLock::default(), RwLock::default()]).collect();
         let barrier = Barrier::new(threads);
         let (boxes, barrier) = (&boxes, &barrier);
         std::thread::scope(|scope| {
@@ -117,14 +117,16 @@ impl Simulation {
                 scope.spawn(move || {
                     for step in first..first + steps {
                         let parity = (step & 1) as usize;
-                        let mail = shard.advance(step);
-                        if let Ok(mut slot) = boxes[index][parity].lock() {
-                            *slot = mail;
-                        }
+                        let mut mail = shard.advance(step);
+                        // Nobody else touches this box now: its readers have passed the barrier of the step between.
+                        let mut slot = boxes[index][parity].write().unwrap_or_else(PoisonError::into_inner);
+                        std::mem::swap(&mut *slot, &mut mail);
+                        drop(slot);
+                        shard.keep(mail);
                         barrier.wait();
                         let all: Vec<_> =
-                            boxes.iter().filter_map(|b| b[parity].lock().ok().map(|m| m.clone())).collect();
-                        shard.deliver(step, &all.iter().collect::<Vec<_>>());
+                            boxes.iter().map(|b| b[parity].read().unwrap_or_else(PoisonError::into_inner)).collect();
+                        shard.deliver(step, all.iter().map(|mail| &**mail));
                     }
                 });
             }

@@ -92,10 +92,10 @@ impl Shard {
     }
 
     /// Puts the events of all shards' spikes into the buffers.
-    pub fn deliver(&mut self, step: u64, mails: &[&Mail]) {
+    pub fn deliver<'a>(&mut self, step: u64, mails: impl Iterator<Item = &'a Mail> + Clone) {
         for incoming in &self.incoming {
             let part = &mut self.parts[incoming.to];
-            for mail in mails {
+            for mail in mails.clone() {
                 for &source in &mail[incoming.from] {
                     self.delivered += deliver_row(part, incoming, source as usize, step);
                 }
