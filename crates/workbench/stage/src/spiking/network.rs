@@ -166,20 +166,22 @@ fn measure(
     outcome: &mut Outcome,
 ) {
     let from_s = 1e-3 * p.settle_ms;
-    let number = |value: f64, what: &str, n: usize, unit: &str| {
-        Estimate::new(value, what, "after settling", n, "neurons").with_unit(unit)
+    let number = |value: f64, what: &str, (n, of): (usize, &str), unit: &str| {
+        Estimate::new(value, what, "after settling", n, of).with_unit(unit)
     };
     let rates = unit_rates(trains, from_s);
     let mean = rates.iter().sum::<f64>() / rates.len() as f64;
-    outcome.metric(&format!("{name}_rate_hz"), number(mean, "mean rate", rates.len(), "Hz"));
+    outcome.metric(&format!("{name}_rate_hz"), number(mean, "mean rate", (rates.len(), "neurons"), "Hz"));
     let (cv, units) = mean_cv(trains, from_s);
-    outcome.metric(&format!("{name}_cv"), number(cv, "mean CV of the intervals", units, ""));
+    outcome.metric(&format!("{name}_cv"), number(cv, "mean CV of the intervals", (units, "neurons"), ""));
     let counted = counts(trains, from_s, 1e-3 * p.bin_ms);
     let m = counted.iter().sum::<f64>() / counted.len() as f64;
     let fano = counted.iter().map(|c| (c - m).powi(2)).sum::<f64>() / counted.len() as f64 / m;
-    let fano = number(fano, "Fano factor of the population's count", counted.len(), "");
+    let fano = number(fano, "Fano factor of the population's count", (counted.len(), "bins"), "");
     outcome.metric(&format!("{name}_population_fano"), fano.with_constant("bin_ms", p.bin_ms));
-    let peak = number(peak_frequency_hz(trains, from_s), "frequency of most power in the count", counted.len(), "Hz");
+    let milliseconds = (1e3 * (trains.span_s().1 - from_s)) as usize;
+    let peak = peak_frequency_hz(trains, from_s);
+    let peak = number(peak, "frequency of most power in the count", (milliseconds, "bins of 1 ms"), "Hz");
     outcome.metric(&format!("{name}_peak_hz"), peak);
     if let Some(theory) = theory {
         let rate = theory.rates_hz[name];
@@ -228,14 +230,16 @@ fn figures(
         outcome.figure("raster", "Spikes", caption, chart.svg().map_err(failed)?);
     }
     let top = rates.iter().flat_map(|(_, r)| r.iter().copied()).fold(1.0, f64::max);
-    let width = top / 40.0;
+    // Rates are whole numbers of spikes over the duration: bins hold the same number of them each.
+    let one_spike_hz = 1e3 / (p.duration_ms - p.settle_ms);
+    let width = one_spike_hz * (top / 40.0 / one_spike_hz).ceil();
     let mut series = Vec::new();
     let mut highest = 0.0_f64;
     for (name, rates) in rates {
         let mut bins = vec![0.0; 41];
-        rates.iter().for_each(|r| bins[((r / width) as usize).min(40)] += 1.0 / rates.len() as f64);
+        rates.iter().for_each(|r| bins[((r / width + 1e-9) as usize).min(40)] += 1.0 / rates.len() as f64);
         highest = bins.iter().copied().fold(highest, f64::max);
-        let points = bins.iter().enumerate().map(|(k, share)| ((k as f64 + 0.5) * width, *share)).collect();
+        let points = bins.iter().enumerate().map(|(k, share)| (k as f64 * width, *share)).collect();
         series.push(Series { name: name.clone(), points, marks: Marks::Line });
     }
     for (name, rate) in theory.iter().flat_map(|t| &t.rates_hz) {
