@@ -39,6 +39,8 @@ pub(super) struct Part {
     dt_ms: f64,
     v: Vec<f64>,
     w: Vec<f64>,
+    /// Share of a leaky neuron's distance from its target that is left after a step.
+    leak_keeps: f64,
     /// Steps that a neuron stays refractory.
     refractory: Vec<f64>,
     refractory_steps: f64,
@@ -99,6 +101,10 @@ impl Part {
             Neuron::Lif(lif) => (lif.refractory_ms / dt).round(),
             _ => 0.0,
         };
+        let leak_keeps = match &population.neuron {
+            Neuron::Lif(lif) => (-dt / lif.tau_ms).exp(),
+            _ => 0.0,
+        };
         let bits = seed.child("outside").stream().next_u64();
         Self {
             first,
@@ -107,6 +113,7 @@ impl Part {
             dt_ms: dt,
             v,
             w,
+            leak_keeps,
             refractory: vec![0.0; padded],
             refractory_steps,
             actions,
@@ -244,8 +251,7 @@ fn leaky_block(part: &mut Part, lif: &Lif, range: std::ops::Range<usize>, slot: 
     }
     let mut jumps = [0.0; BLOCK];
     take_arrivals(part, &range, slot, &mut jumps);
-    let rate = -part.dt_ms / lif.tau_ms;
-    let keep = rate.exp();
+    let (rate, keep) = (-part.dt_ms / lif.tau_ms, part.leak_keeps);
     let v = &mut part.v[range.clone()];
     let refractory = &mut part.refractory[range];
     if conductances {
