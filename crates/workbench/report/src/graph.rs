@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use rheobase_pipeline::plan::Plan;
+use rheobase_pipeline::plan::{Plan, PlanNode};
 
 const BOX_HEIGHT: usize = 42;
 const GAP: usize = 56;
@@ -11,12 +11,15 @@ const ROW: usize = 58;
 /// Width of a letter of a name in px, and the longest name that is not cut.
 const LETTER: usize = 7;
 const LETTERS: usize = 34;
+/// Width of a letter of a kind in px.
+const KIND_LETTER: usize = 6;
 
 /// The graph of a plan's first variant as SVG; boxes link to the sections of the report.
 pub fn pipeline_graph(plan: &Plan) -> String {
     let Some(view) = plan.views.first() else { return String::new() };
     let longest = view.keys().map(|a| a.chars().count()).max().unwrap_or(0).min(LETTERS);
-    let box_width = longest * LETTER + 24;
+    let longest_kind = view.values().map(|&i| kind_of(&plan.nodes[i]).chars().count()).max().unwrap_or(0);
+    let box_width = (longest * LETTER).max(longest_kind * KIND_LETTER) + 24;
     let column_width = box_width + GAP;
     let mut depth: BTreeMap<usize, usize> = BTreeMap::new();
     // Nodes stand after their inputs, so one pass is enough.
@@ -61,11 +64,7 @@ pub fn pipeline_graph(plan: &Plan) -> String {
     for (index, address) in &nodes {
         let (x, y) = place[index];
         let node = &plan.nodes[*index];
-        let kind = if node.kind.is_empty() {
-            node.parameters.pointer("/architecture/kind").and_then(|k| k.as_str()).unwrap_or("")
-        } else {
-            &node.kind
-        };
+        let kind = kind_of(node);
         let _ = write!(
             svg,
             "<a href=\"#{address}\"><rect class=\"node {role}\" x=\"{x}\" y=\"{y}\" width=\"{box_width}\" height=\"{BOX_HEIGHT}\" rx=\"6\"/>\
@@ -78,6 +77,15 @@ pub fn pipeline_graph(plan: &Plan) -> String {
         );
     }
     svg + "</svg>"
+}
+
+/// Kind of a node; that of its architecture for a model.
+fn kind_of(node: &PlanNode) -> &str {
+    if node.kind.is_empty() {
+        node.parameters.pointer("/architecture/kind").and_then(|k| k.as_str()).unwrap_or("")
+    } else {
+        &node.kind
+    }
 }
 
 fn shorten(text: &str, most: usize) -> String {
