@@ -145,7 +145,8 @@ mod tests {
         let line = Cell::new(cylinder(100.0, 1.0).unwrap(), Discretisation::Fixed { count: 10 }).unwrap();
         let d = path_distances_um(&line);
         assert!((d[[0, 9]] - 90.0).abs() < 1e-9 && (d[[3, 1]] - 20.0).abs() < 1e-9 && d[[4, 4]] == 0.0);
-        // Two arms of 50 um from the soma's end: tip to tip is 45 + 45, plus the way to the soma's end and back.
+        // Two arms of 50 um from the soma's end: 45 um each way, and up to 1 um each from the last compartment's middle to
+        // the end it leaves from.
         let two = Cell::new(star(10.0, 2, 50.0, 1.0).unwrap(), Discretisation::Fixed { count: 5 }).unwrap();
         let d = path_distances_um(&two);
         let (a, b) = (two.at("dend[0](0.9)").unwrap(), two.at("dend[1](0.9)").unwrap());

@@ -86,7 +86,7 @@ fn drive(subunit: &Subunit, counts: &[Vec<usize>]) -> Vec<f64> {
     counts.iter().map(|trial| trial.iter().map(|&n| subunit.output(n as f64)).sum()).collect()
 }
 
-/// Best subunit and output on a grid around `centre`, `width`, `slope` with `factors` for each.
+/// Best subunit of a grid, with its output's coefficients and its squared error.
 fn search(train: Responses<'_>, grid: impl Iterator<Item = Subunit>) -> Option<(Subunit, Vec<f64>, f64)> {
     let mut best: Option<(Subunit, Vec<f64>, f64)> = None;
     for subunit in grid {

@@ -117,6 +117,9 @@ fn step() -> f64 {
     0.1
 }
 
+/// Delays are kept in 2 bytes, and every neuron keeps a slot for each step of the longest one.
+const LONGEST_DELAY_STEPS: f64 = 10_000.0;
+
 fn known<'a>(names: impl Iterator<Item = &'a String>) -> String {
     names.map(String::as_str).collect::<Vec<_>>().join(", ")
 }
@@ -191,6 +194,19 @@ impl NetworkDescription {
             p.rule.check(&what, from.size, to.size, p.from == p.to)?;
             p.weight.check(&format!("weight of {what}"))?;
             p.delay_ms.check(&format!("delay_ms of {what}"))?;
+            let (synapses, most) = (p.rule.expected(from.size, to.size), f64::from(u32::MAX) * 0.99);
+            if synapses > most {
+                return Err(Error::Description(format!(
+                    "{what} would have {synapses:.3e} synapses; one projection holds at most {most:.3e}: divide a population"
+                )));
+            }
+            let longest = p.delay_ms.most();
+            if longest > self.dt_ms * LONGEST_DELAY_STEPS {
+                return Err(Error::Description(format!(
+                    "delays of {what} can be {longest:.3e} ms; at this step they may reach {} ms: give them an end, such as at_most",
+                    self.dt_ms * LONGEST_DELAY_STEPS
+                )));
+            }
             let least = p.delay_ms.least();
             if least < self.dt_ms * (1.0 - 1e-9) {
                 return Err(Error::Description(format!(

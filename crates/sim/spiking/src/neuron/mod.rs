@@ -20,8 +20,7 @@ pub trait PointNeuron {
     /// Voltage and slow variable at rest.
     fn start(&self) -> [f64; 2];
 
-    /// Rates of change per ms of voltage and slow variable for an input current and a conductance with its mean reversal
-    /// potential, g (E - v) being added to the current.
+    /// Rates of change per ms of voltage and slow variable for an input current, that of conductances included.
     fn rates(&self, state: [f64; 2], current: f64) -> [f64; 2];
 
     /// Voltage from which on it spikes.

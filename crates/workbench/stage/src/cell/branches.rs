@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::condition::{Block, Injection};
+use super::defaults;
 
 /// Synapses on the branches of a cell, and how the cell is run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -18,10 +19,10 @@ pub struct Branches {
     /// Receptors of every synapse.
     pub receptors: Vec<Receptor>,
     /// Weight of an event.
-    #[serde(default = "unit")]
+    #[serde(default = "defaults::unit")]
     pub weight: f64,
     /// Where the response is read.
-    #[serde(default = "soma")]
+    #[serde(default = "defaults::soma")]
     pub read_at: String,
     /// Duration in ms.
     #[schemars(extend("exclusiveMinimum" = 0.0))]
@@ -31,14 +32,14 @@ pub struct Branches {
     #[schemars(range(min = 0.0))]
     pub start_ms: f64,
     /// Step in ms.
-    #[serde(default = "step")]
+    #[serde(default = "defaults::step_ms")]
     #[schemars(extend("exclusiveMinimum" = 0.0))]
     pub dt_ms: f64,
     /// Method of integration.
     #[serde(default)]
     pub method: Method,
     /// Voltage at the start in mV.
-    #[serde(default = "start")]
+    #[serde(default = "defaults::start_mv")]
     pub v_init_mv: f64,
     /// Threshold of a spike in mV.
     #[serde(default)]
@@ -49,22 +50,6 @@ pub struct Branches {
     /// Blocked channels.
     #[serde(default)]
     pub block: Vec<Block>,
-}
-
-fn unit() -> f64 {
-    1.0
-}
-
-fn soma() -> String {
-    "soma(0.5)".into()
-}
-
-fn step() -> f64 {
-    0.025
-}
-
-fn start() -> f64 {
-    -65.0
 }
 
 /// What a trial gave.

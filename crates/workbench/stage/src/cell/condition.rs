@@ -10,6 +10,8 @@ use rheobase_dendrite::{Cell, Error, Settings, Simulation, Value};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::defaults;
+
 /// A current at a place.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -67,7 +69,7 @@ pub struct SynapseParameters {
     #[serde(default)]
     pub region: Option<String>,
     /// Number of synapses, each with its own input.
-    #[serde(default = "one")]
+    #[serde(default = "defaults::one")]
     #[schemars(range(min = 1))]
     pub count: usize,
     /// Receptors; an event opens all of them.
@@ -75,19 +77,11 @@ pub struct SynapseParameters {
     /// When spikes arrive.
     pub input: SpikeSource,
     /// Weight of an event.
-    #[serde(default = "unit")]
+    #[serde(default = "defaults::unit")]
     pub weight: f64,
     /// Short-term plasticity.
     #[serde(default)]
     pub plasticity: Option<ShortTermPlasticity>,
-}
-
-fn one() -> usize {
-    1
-}
-
-fn unit() -> f64 {
-    1.0
 }
 
 /// A mechanism removed from a region.
@@ -95,7 +89,7 @@ fn unit() -> f64 {
 #[serde(deny_unknown_fields)]
 pub struct Block {
     /// Region.
-    #[serde(default = "everywhere")]
+    #[serde(default = "defaults::everywhere")]
     pub region: String,
     /// Mechanism; "passive" is the leak.
     pub mechanism: String,
@@ -106,16 +100,12 @@ pub struct Block {
 #[serde(deny_unknown_fields)]
 pub struct Change {
     /// Region.
-    #[serde(default = "everywhere")]
+    #[serde(default = "defaults::everywhere")]
     pub region: String,
     /// Mechanism of the cell.
     pub mechanism: String,
     /// New parameters, numbers or formulas over the place.
     pub parameters: BTreeMap<String, Value>,
-}
-
-fn everywhere() -> String {
-    "all".into()
 }
 
 /// What is done to the cell.

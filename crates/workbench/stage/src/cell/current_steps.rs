@@ -9,6 +9,7 @@ use rheobase_report::figure::{Chart, Marks, Series};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::defaults;
 use super::{CellArtifact, load_cell};
 use crate::kind::{Kind, complaint, failed, main_output};
 
@@ -19,7 +20,7 @@ pub struct CurrentStepsParameters {
     /// The cell.
     pub of: Input<CellArtifact>,
     /// Where the current enters and spikes are counted.
-    #[serde(default = "soma")]
+    #[serde(default = "defaults::soma")]
     pub at: String,
     /// Amplitudes in nA, rising.
     #[schemars(length(min = 1))]
@@ -39,27 +40,15 @@ pub struct CurrentStepsParameters {
     #[serde(default)]
     pub threshold_mv: f64,
     /// Step in ms.
-    #[serde(default = "step")]
+    #[serde(default = "defaults::step_ms")]
     #[schemars(extend("exclusiveMinimum" = 0.0))]
     pub dt_ms: f64,
     /// Method of integration.
     #[serde(default)]
     pub method: Method,
     /// Voltage at the start in mV.
-    #[serde(default = "start")]
+    #[serde(default = "defaults::start_mv")]
     pub v_init_mv: f64,
-}
-
-fn soma() -> String {
-    "soma(0.5)".into()
-}
-
-fn step() -> f64 {
-    0.025
-}
-
-fn start() -> f64 {
-    -65.0
 }
 
 /// Firing rate against current.

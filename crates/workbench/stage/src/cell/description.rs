@@ -12,6 +12,7 @@ use rheobase_pipeline::{Complaint, Context, InputHandle, Outcome, OutputInfo, Ro
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::defaults;
 use super::morphology::Shape;
 use crate::kind::{Kind, complaint, failed, main_output};
 
@@ -20,7 +21,7 @@ use crate::kind::{Kind, complaint, failed, main_output};
 #[serde(deny_unknown_fields)]
 pub struct CableParameters {
     /// Region, such as "apic and distance > 200 um".
-    #[serde(default = "all")]
+    #[serde(default = "defaults::everywhere")]
     pub region: String,
     /// Membrane capacitance in uF/cm2.
     #[serde(default)]
@@ -41,7 +42,7 @@ pub struct CableParameters {
 #[serde(deny_unknown_fields)]
 pub struct InsertParameters {
     /// Region.
-    #[serde(default = "all")]
+    #[serde(default = "defaults::everywhere")]
     pub region: String,
     /// Name of the mechanism; an unknown one is answered with the list of known ones.
     pub mechanism: String,
@@ -55,15 +56,11 @@ pub struct InsertParameters {
 #[serde(deny_unknown_fields)]
 pub struct PoolParameters {
     /// Region.
-    #[serde(default = "all")]
+    #[serde(default = "defaults::everywhere")]
     pub region: String,
     /// Constants of the pool.
     #[serde(default)]
     pub pool: CalciumPool,
-}
-
-fn all() -> String {
-    "all".into()
 }
 
 fn one() -> Discretisation {

@@ -10,6 +10,7 @@ use rheobase_pipeline::{Context, Input, Outcome, OutputInfo, Role, StageError};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::defaults;
 use super::{CellArtifact, load_cell};
 use crate::kind::{Kind, failed, main_output};
 
@@ -29,16 +30,12 @@ pub struct ImpedanceParameters {
     #[schemars(range(min = 0.0))]
     pub settle_ms: f64,
     /// Voltage at the start in mV.
-    #[serde(default = "start")]
+    #[serde(default = "defaults::start_mv")]
     pub v_init_mv: f64,
 }
 
 fn steady() -> Vec<f64> {
     vec![0.0]
-}
-
-fn start() -> f64 {
-    -65.0
 }
 
 /// Input and transfer impedance.

@@ -1,6 +1,6 @@
 //! `[analysis.*] kind = "localised-inhibition"`: one graded inhibitory cell among many others, and how local its effect is.
 
-use ndarray::{Array1, Array2};
+use ndarray::{Array2, Axis};
 use rand::RngExt;
 use rheobase_core::{Estimate, Seed, statistics};
 use rheobase_data::Table;
@@ -120,12 +120,10 @@ impl Kind for LocalisedInhibition {
     fn run(p: &LocalisedInhibitionParameters, context: &Context<'_>) -> Result<Outcome, StageError> {
         let cell = load_cell(context.input(&p.of)?)?;
         let distances = path_distances_um(&cell);
-        let place = |name: &str| {
-            let seed = context.seed.child(name);
-            clustered_sites(&cell, distances.view(), p.cells, p.synapses, p.jitter_um, &seed).map_err(failed)
-        };
-        // One centre for both kinds of synapses: the same stream draws it first.
-        let sites = place("sites")?;
+        // A cell's synapses to the inhibitory cell and from it lie in the same places.
+        let seed = context.seed.child("sites");
+        let sites =
+            clustered_sites(&cell, distances.view(), p.cells, p.synapses, p.jitter_um, &seed).map_err(failed)?;
         let mut outcome = Outcome::default();
         let number =
             |value: f64, name: &str, n: usize, of: &str| Estimate::new(value, name, "kernel e^(-d / l)", n, of);
@@ -256,12 +254,8 @@ fn sparse_code(
     outcome.metric("odour_correlation_without", number(free, "mean correlation of two odours without inhibition"));
     outcome.metric("odour_correlation_with", number(inhibited, "mean correlation of two odours with inhibition"));
     outcome.metric("decorrelation", number(free - inhibited, "correlation without minus with inhibition"));
-    let order: Array1<f64> = without.mean_axis(ndarray::Axis(1)).unwrap_or_default();
-    outcome.table(
-        "odours",
-        Table::new()
-            .with("mean_response_without", order.to_vec())?
-            .with("mean_response_with", with.mean_axis(ndarray::Axis(1)).unwrap_or_default().to_vec())?,
-    );
+    let means = |r: &Array2<f64>| r.mean_axis(Axis(1)).unwrap_or_default().to_vec();
+    let table = Table::new().with("mean_response_without", means(&without))?;
+    outcome.table("odours", table.with("mean_response_with", means(&with))?);
     Ok(())
 }

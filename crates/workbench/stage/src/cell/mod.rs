@@ -5,6 +5,7 @@ mod branches;
 mod compartment_plasticity;
 mod condition;
 mod current_steps;
+mod defaults;
 mod description;
 mod impedance;
 mod input_tuning;

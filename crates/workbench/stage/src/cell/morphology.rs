@@ -12,6 +12,8 @@ use rheobase_pipeline::StageError;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::defaults;
+
 /// A straight section of a described shape.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -74,10 +76,6 @@ fn end() -> f64 {
     1.0
 }
 
-fn unit() -> f64 {
-    1.0
-}
-
 /// A shape.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
@@ -90,7 +88,7 @@ pub enum Shape {
         #[serde(default)]
         dataset: Option<String>,
         /// Length of a unit of the file in um: .001 for nm.
-        #[serde(default = "unit")]
+        #[serde(default = "defaults::unit")]
         #[schemars(extend("exclusiveMinimum" = 0.0))]
         unit_um: f64,
         /// Joins pieces across gaps up to this many um; without it several roots are refused.
@@ -99,7 +97,8 @@ pub enum Shape {
         /// Parts that are cut off.
         #[serde(default)]
         without: Vec<PartName>,
-        /// Straight sections that are added, such as a stub in place of a cut axon; they are named by their part, as axon[0].
+        /// Straight sections that are added, such as a short cylinder in place of a cut axon; they are named by their part,
+        /// as axon[0].
         #[serde(default)]
         add: Vec<SectionParameters>,
     },
@@ -140,7 +139,7 @@ pub enum Shape {
         /// Diameter of the trunk in um.
         trunk_diameter_um: f64,
         /// Factor of the daughters' diameters: 1 obeys the rule.
-        #[serde(default = "unit")]
+        #[serde(default = "defaults::unit")]
         rule_factor: f64,
     },
     /// Sections one by one.

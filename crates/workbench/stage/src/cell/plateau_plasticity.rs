@@ -12,6 +12,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::condition::Condition;
+use super::defaults;
 use super::{CellArtifact, load_cell};
 use crate::kind::{Kind, failed, main_output};
 
@@ -45,7 +46,7 @@ pub struct PlateauPlasticityParameters {
     #[serde(default)]
     pub condition: Condition,
     /// Where spikes are counted.
-    #[serde(default = "soma")]
+    #[serde(default = "defaults::soma")]
     pub spikes_at: String,
     /// Threshold of a spike in mV.
     #[serde(default)]
@@ -55,20 +56,12 @@ pub struct PlateauPlasticityParameters {
     #[schemars(extend("exclusiveMinimum" = 0.0))]
     pub dt_ms: f64,
     /// Voltage at the start in mV.
-    #[serde(default = "start")]
+    #[serde(default = "defaults::start_mv")]
     pub v_init_mv: f64,
-}
-
-fn soma() -> String {
-    "soma(0.5)".into()
 }
 
 fn step() -> f64 {
     0.1
-}
-
-fn start() -> f64 {
-    -65.0
 }
 
 /// Learning from plateaus.

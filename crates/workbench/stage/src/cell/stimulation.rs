@@ -14,6 +14,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::condition::{Condition, Protocol};
+use super::defaults;
 use super::measure::{CoActivity, Measure};
 use super::{CellArtifact, load_cell};
 use crate::kind::{Kind, complaint, failed, main_output};
@@ -28,14 +29,14 @@ pub struct StimulationParameters {
     #[schemars(extend("exclusiveMinimum" = 0.0))]
     pub duration_ms: f64,
     /// Step in ms.
-    #[serde(default = "step")]
+    #[serde(default = "defaults::step_ms")]
     #[schemars(extend("exclusiveMinimum" = 0.0))]
     pub dt_ms: f64,
     /// Method of integration.
     #[serde(default)]
     pub method: Method,
     /// Voltage at the start in mV.
-    #[serde(default = "start")]
+    #[serde(default = "defaults::start_mv")]
     pub v_init_mv: f64,
     /// Recorded voltages: names and locations.
     pub record: BTreeMap<String, String>,
@@ -45,7 +46,7 @@ pub struct StimulationParameters {
     /// Conditions by name.
     pub conditions: BTreeMap<String, Condition>,
     /// Trials of each condition: the same synapses, with each trial's own random input.
-    #[serde(default = "one")]
+    #[serde(default = "defaults::one")]
     #[schemars(range(min = 1))]
     pub trials: usize,
     /// What is read off each recording; the metric is the mean over trials.
@@ -60,18 +61,6 @@ pub struct StimulationParameters {
     /// Part of the run that is drawn, in ms.
     #[serde(default)]
     pub draw_ms: Option<[f64; 2]>,
-}
-
-fn one() -> usize {
-    1
-}
-
-fn step() -> f64 {
-    0.025
-}
-
-fn start() -> f64 {
-    -65.0
 }
 
 /// Electrodes and synapses in several conditions.

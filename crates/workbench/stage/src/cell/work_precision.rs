@@ -10,6 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::condition::Injection;
+use super::defaults;
 use super::{CellArtifact, load_cell};
 use crate::kind::{Kind, complaint, failed, main_output};
 
@@ -33,12 +34,8 @@ pub struct WorkPrecisionParameters {
     #[schemars(extend("exclusiveMinimum" = 0.0))]
     pub reference_ms: f64,
     /// Voltage at the start in mV.
-    #[serde(default = "start")]
+    #[serde(default = "defaults::start_mv")]
     pub v_init_mv: f64,
-}
-
-fn start() -> f64 {
-    -65.0
 }
 
 /// Error against work.
