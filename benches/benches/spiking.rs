@@ -1,13 +1,13 @@
 //! Spiking networks: one simulated second of the networks that simulators are compared with, and building them.
 
-#![allow(missing_docs)]
+#![allow(missing_docs, clippy::print_stdout)]
 
 use std::time::{Duration, Instant};
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use rheobase_core::{Seed, Silent};
 use rheobase_spiking::Simulation;
-use rheobase_spiking::network::NetworkDescription;
+use rheobase_spiking::network::{NetworkDescription, Precision};
 
 #[path = "../../crates/sim/spiking/tests/benchmarks/mod.rs"]
 mod benchmarks;
@@ -27,7 +27,21 @@ fn second(c: &mut Criterion, id: &str, network: &NetworkDescription, threads: us
     group.finish();
 }
 
+/// The same network in single precision.
+fn single(mut network: NetworkDescription) -> NetworkDescription {
+    network.precision = Precision::Single;
+    network
+}
+
 fn networks(c: &mut Criterion) {
+    second(c, "coba-4000/single", &single(benchmarks::coba(4000)), 1);
+    second(c, "cuba-4000/single", &single(benchmarks::cuba(4000)), 1);
+    second(c, "coba-40000/single", &single(benchmarks::coba(40_000)), 1);
+    second(c, "brunel-12500/single", &single(benchmarks::brunel(12_500, 5.0, 2.0)), 1);
+    second(c, "hodgkin-huxley-4000/single", &single(benchmarks::hodgkin_huxley(4000)), 1);
+    second(c, "hodgkin-huxley-4000/1", &benchmarks::hodgkin_huxley(4000), 1);
+    second(c, "lognormal-12000/single", &single(benchmarks::lognormal()), 1);
+    second(c, "lognormal-12000/1", &benchmarks::lognormal(), 1);
     second(c, "coba-4000/1", &benchmarks::coba(4000), 1);
     second(c, "coba-4000/2", &benchmarks::coba(4000), 2);
     second(c, "cuba-4000/1", &benchmarks::cuba(4000), 1);
@@ -35,6 +49,29 @@ fn networks(c: &mut Criterion) {
     second(c, "coba-40000/2", &benchmarks::coba(40_000), 2);
     second(c, "brunel-12500/1", &benchmarks::brunel(12_500, 5.0, 2.0), 1);
     second(c, "brunel-12500/2", &benchmarks::brunel(12_500, 5.0, 2.0), 2);
+}
+
+/// Cost of an event as the network grows at the same number of inputs and the same rate of events.
+fn scale(c: &mut Criterion) {
+    for size in [1000, 10_000, 100_000, 1_000_000] {
+        let mut network = single(benchmarks::brunel(1250, 5.0, 2.0));
+        for (name, population) in &mut network.populations {
+            population.size = if name == "excitatory" { size * 4 / 5 } else { size / 5 };
+        }
+        let mut group = c.benchmark_group("network-scale");
+        let run = || {
+            let mut simulation = Simulation::new(&network, &Seed::root(1), 1).expect("a network");
+            simulation.run_ms(10.0, &Silent).expect("a run");
+            let (events, begin) = (simulation.delivered_events(), Instant::now());
+            simulation.run_ms(50.0, &Silent).expect("a run");
+            (begin.elapsed(), simulation.delivered_events() - events, simulation.synapse_bytes())
+        };
+        let (_, events, bytes) = run();
+        println!("{size} neurons: {bytes} bytes of synapses");
+        group.sample_size(10).throughput(Throughput::Elements(events));
+        group.bench_function(format!("{size}"), |b| b.iter_custom(|n| (0..n).map(|_| run().0).sum::<Duration>()));
+        group.finish();
+    }
 }
 
 fn building(c: &mut Criterion) {
@@ -48,5 +85,5 @@ fn building(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, networks, building);
+criterion_group!(benches, networks, scale, building);
 criterion_main!(benches);

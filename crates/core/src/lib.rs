@@ -8,6 +8,7 @@ mod activity;
 mod dynamics;
 mod error;
 mod estimate;
+pub mod expression;
 mod lesion;
 pub mod math;
 mod probe;

@@ -1,5 +1,7 @@
 //! What can go wrong, said with the place and the remedy.
 
+use rheobase_core::expression::ExpressionError;
+
 /// Result of this crate.
 pub type Result<T> = std::result::Result<T, Error>;
 
@@ -37,15 +39,8 @@ pub enum Error {
         known: String,
     },
     /// An expression or label that does not parse, or whose units do not fit.
-    #[error("in \"{text}\", at character {at}: {problem}")]
-    Expression {
-        /// The whole expression.
-        text: String,
-        /// Character, from 1.
-        at: usize,
-        /// What is wrong.
-        problem: String,
-    },
+    #[error(transparent)]
+    Expression(#[from] ExpressionError),
     /// A description that does not fit together.
     #[error("{0}")]
     Description(String),

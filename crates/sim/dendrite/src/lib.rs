@@ -61,7 +61,7 @@
 //!
 //! # How it is built
 //!
-//! [`morphology`] reads and builds shapes, [`Compartments`] cuts them, [`Cell`] paints regions ([`region`], [`expression`])
+//! [`morphology`] reads and builds shapes, [`Compartments`] cuts them, [`Cell`] paints regions ([`region`], [`rheobase_core::expression`])
 //! with [`mechanism`]s, [`simulation`] moves it in time by [`solver`] and [`synapse`]s. Adding a channel is one file in
 //! `mechanism/` and one line in [`mechanism::MECHANISMS`].
 
@@ -69,7 +69,6 @@ pub mod boolean;
 mod cell;
 mod compartments;
 mod error;
-pub mod expression;
 pub mod localised_inhibition;
 
 pub mod mechanism;

@@ -7,9 +7,9 @@ use rand::RngExt;
 use rheobase_core::Seed;
 
 use crate::compartments::Compartments;
-use crate::expression::{Dimension, Program, parse};
 use crate::morphology::{Morphology, Tag};
 use crate::{Error, Result};
+use rheobase_core::expression::{Dimension, ExpressionError, Program, parse};
 
 /// Variables of a region or of a value that depends on the place.
 pub const VARIABLES: [(&str, Dimension); 8] = [
@@ -132,10 +132,9 @@ pub fn location(text: &str, morphology: &Morphology, compartments: &Compartments
     let (name, x) = match text.rfind('(') {
         Some(open) if text.ends_with(')') => {
             let place = &text[open + 1..text.len() - 1];
-            let x: f64 = place.trim().parse().map_err(|_| Error::Expression {
-                text: text.into(),
-                at: open + 2,
-                problem: format!("\"{place}\" is not a place on a section; it is a number from 0 to 1"),
+            let x: f64 = place.trim().parse().map_err(|_| {
+                let problem = format!("\"{place}\" is not a place on a section; it is a number from 0 to 1");
+                ExpressionError { text: text.into(), at: open + 2, problem }
             })?;
             (&text[..open], x)
         }

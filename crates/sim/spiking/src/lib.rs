@@ -32,11 +32,16 @@
 //! the leak; the other models take the units of their papers (pA and nS, or Izhikevich's).
 
 mod error;
+mod float;
+mod memory;
 pub mod network;
 pub mod neuron;
+pub mod plasticity;
+mod propagator;
 mod random;
 mod simulation;
 pub mod theory;
 
 pub use error::{Error, Result};
-pub use simulation::Simulation;
+pub use float::Float;
+pub use simulation::{Ending, Recording, Simulation, Snapshot, StopWhen};

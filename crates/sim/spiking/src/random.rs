@@ -2,6 +2,8 @@
 //!
 //! Philox 4x32 with ten rounds (Salmon, Moraes, Dror & Shaw 2011, "Parallel random numbers: as easy as 1, 2, 3", SC11).
 
+use crate::Float;
+
 /// Neurons drawn at once: 16 counters of four numbers.
 pub(crate) const BLOCK: usize = 64;
 
@@ -19,21 +21,54 @@ pub(crate) fn philox_block(key: [u32; 2], block: u32, step: u64, input: u32) -> 
     c[3] = [input; LANES];
     let mut k = key;
     for _ in 0..10 {
-        for lane in 0..LANES {
-            let a = 0xD251_1F53_u64 * u64::from(c[0][lane]);
-            let b = 0xCD9E_8D57_u64 * u64::from(c[2][lane]);
-            let (x, y) = (c[1][lane], c[3][lane]);
-            c[0][lane] = (b >> 32) as u32 ^ x ^ k[0];
-            c[1][lane] = b as u32;
-            c[2][lane] = (a >> 32) as u32 ^ y ^ k[1];
-            c[3][lane] = a as u32;
-        }
+        philox_round(&mut c, k);
         k[0] = k[0].wrapping_add(0x9E37_79B9);
         k[1] = k[1].wrapping_add(0xBB67_AE85);
     }
     let mut out = [0; BLOCK];
     for (quarter, values) in c.iter().enumerate() {
         out[quarter * LANES..(quarter + 1) * LANES].copy_from_slice(values);
+    }
+    out
+}
+
+/// One number for each of 64 counters of two words, the other two words being the same for all. Seven rounds, the fewest that pass
+/// the tests of the paper, because every synaptic event takes one.
+#[inline(always)]
+pub(crate) fn philox_each(key: [u32; 2], counters: &[[u32; BLOCK]; 2], others: [u32; 2]) -> [u32; BLOCK] {
+    let mut c = [counters[0], counters[1], [others[0]; BLOCK], [others[1]; BLOCK]];
+    let mut k = key;
+    for _ in 0..7 {
+        philox_round(&mut c, k);
+        k[0] = k[0].wrapping_add(0x9E37_79B9);
+        k[1] = k[1].wrapping_add(0xBB67_AE85);
+    }
+    c[0]
+}
+
+#[inline(always)]
+fn philox_round<const N: usize>(c: &mut [[u32; N]; 4], k: [u32; 2]) {
+    for lane in 0..N {
+        let a = 0xD251_1F53_u64 * u64::from(c[0][lane]);
+        let b = 0xCD9E_8D57_u64 * u64::from(c[2][lane]);
+        let (x, y) = (c[1][lane], c[3][lane]);
+        c[0][lane] = (b >> 32) as u32 ^ x ^ k[0];
+        c[1][lane] = b as u32;
+        c[2][lane] = (a >> 32) as u32 ^ y ^ k[1];
+        c[3][lane] = a as u32;
+    }
+}
+
+/// A standard normal number for each of 64 neurons (Box & Muller 1958), two neurons to a pair of numbers.
+pub(crate) fn normal_block(key: [u32; 2], block: u32, step: u64) -> [f64; BLOCK] {
+    let bits = philox_block(key, block, step, u32::MAX - 1);
+    let mut out = [0.0; BLOCK];
+    for i in 0..BLOCK / 2 {
+        let unit = |bits: u32| (f64::from(bits) + 0.5) / 4_294_967_296.0;
+        let radius = (-2.0 * rheobase_core::math::ln(unit(bits[i]))).sqrt();
+        let angle = std::f64::consts::TAU * unit(bits[i + BLOCK / 2]);
+        out[2 * i] = radius * libm::cos(angle);
+        out[2 * i + 1] = radius * libm::sin(angle);
     }
     out
 }
@@ -63,7 +98,7 @@ impl PoissonTable {
 
     /// Adds `weight` times a Poisson number to every value.
     #[inline(always)]
-    pub fn add(&self, uniform: &[u32; BLOCK], weight: f64, values: &mut [f64; BLOCK]) {
+    pub fn add<F: Float>(&self, uniform: &[u32; BLOCK], weight: f64, values: &mut [F; BLOCK]) {
         let mut counts = [0_u32; BLOCK];
         for &threshold in &self.thresholds {
             for (count, u) in counts.iter_mut().zip(uniform) {
@@ -71,7 +106,7 @@ impl PoissonTable {
             }
         }
         for (value, count) in values.iter_mut().zip(counts) {
-            *value += weight * f64::from(count);
+            *value += F::of(weight * f64::from(count));
         }
     }
 }

@@ -4,10 +4,10 @@
 
 mod benchmarks;
 
-use benchmarks::{brunel, coba, cuba, isi_cv, mean_rate_hz};
+use benchmarks::{STEP_FACTOR, brunel, coba, cuba, isi_cv, lognormal, mean_rate_hz};
 use rheobase_core::{Seed, Silent};
 use rheobase_spiking::Simulation;
-use rheobase_spiking::network::NetworkDescription;
+use rheobase_spiking::network::{Distribution, NetworkDescription};
 use rheobase_spiking::theory::mean_field;
 
 /// Rate and mean CV of the first population from .5 s on.
@@ -75,8 +75,8 @@ fn one_two_and_three_threads_give_the_same_bytes() {
         };
         let one = spikes(1);
         assert!(one.0.units() > 700 && (0..one.0.units()).any(|u| !one.0.unit(u).is_empty()));
-        assert_eq!(one, spikes(2));
-        assert_eq!(one, spikes(3));
+        assert!(one == spikes(2));
+        assert!(one == spikes(3));
     }
 }
 
@@ -110,4 +110,42 @@ fn mistakes_name_population_and_range() {
     let nan =
         refused(|n| n.projections[0].weight = rheobase_spiking::network::Distribution::Constant { value: f64::NAN });
     assert!(nan.contains("weight of the projection"), "{nan}");
+}
+
+/// systems.md B9. The asynchronous state ends by itself after seconds (two of five networks within 6 s), so rates are those of networks
+/// that still have it. The published program held conductances at their value at the start of each step of .1 ms, which makes
+/// synapses of 2 ms stronger by 2.52 %; `lognormal` contains that factor. Published: 2.19 and 21.2 Hz, CV .92, 3.55 mV (accepted
+/// 1.5 to 3, 15 to 28, .8 to 1.1).
+#[test]
+fn the_lognormal_network_keeps_itself_active() {
+    let network = lognormal();
+    let mut lasting = 0;
+    for seed in 1..=5 {
+        let mut simulation = Simulation::new(&network, &Seed::root(seed), 2).unwrap();
+        simulation.run_ms(2000.0, &Silent).unwrap();
+        let [e, i] = ["excitatory", "inhibitory"].map(|name| simulation.spike_trains(name).unwrap());
+        let (rate_e, rate_i, cv) = (mean_rate_hz(&e, 0.5), mean_rate_hz(&i, 0.5), isi_cv(&e, 0.5));
+        let v = simulation.voltages_mv("excitatory").unwrap();
+        let mean = v.iter().sum::<f64>() / v.len() as f64;
+        let sd = (v.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / v.len() as f64).sqrt();
+        println!("{seed}: {rate_e} {rate_i} {cv} {mean} {sd}");
+        let last = simulation.spike_counts("excitatory", 1900.0).unwrap().iter().sum::<u32>();
+        if last < 1000 {
+            continue;
+        }
+        lasting += 1;
+        assert!((1.5..3.0).contains(&rate_e) && (15.0..28.0).contains(&rate_i), "{rate_e} {rate_i}");
+        assert!((0.8..1.1).contains(&cv) && (mean + 60.7).abs() < 1.0 && (sd - 3.55).abs() < 0.4, "{cv} {mean} {sd}");
+    }
+    assert!(lasting >= 3, "{lasting}");
+    // Without a kick, and without the tail of strong synapses, there is silence.
+    let mut quiet = network.clone();
+    quiet.populations.values_mut().for_each(|p| p.input.clear());
+    let mut weak = network.clone();
+    weak.projections[0].weight = Distribution::Constant { value: 0.893 / 5.0 * STEP_FACTOR };
+    for network in [quiet, weak] {
+        let mut simulation = Simulation::new(&network, &Seed::root(1), 2).unwrap();
+        simulation.run_ms(1000.0, &Silent).unwrap();
+        assert_eq!(simulation.spike_counts("excitatory", 900.0).unwrap().iter().sum::<u32>(), 0);
+    }
 }

@@ -20,10 +20,10 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::bank::{Bank, Membrane, Pullback, StepRecord, blocks, blocks_mut, padded};
-use crate::expression::{BLOCK, Dimension, Program, parse};
 use crate::math::{Dual, Real, exp};
 use crate::vectorised::{Kernel, vectorised};
 use crate::{Error, Result};
+use rheobase_core::expression::{BLOCK, Dimension, Program, parse};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

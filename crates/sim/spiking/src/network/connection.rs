@@ -1,16 +1,16 @@
-//! Who is connected to whom. Sources are drawn for each target from the target's own random stream, so that a part of the
-//! targets can be connected anywhere, in any order, with the same result.
+//! Who is connected to whom.
+//!
+//! Rules that count inputs are drawn target by target, the others source by source, each from its own random stream, so that a
+//! part of a network can be connected anywhere, in any order, with the same result.
 
-use rand::RngExt;
-use rheobase_core::RandomStream;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
-use crate::error::{Result, require_range};
+use crate::error::{POSITIVE, Result, require_range};
 
 /// A rule.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum ConnectionRule {
     /// Every source to every target.
@@ -40,6 +40,84 @@ pub enum ConnectionRule {
         #[serde(default = "yes")]
         multapses: bool,
     },
+    /// The same number of targets for every source.
+    FixedOutDegree {
+        /// Targets of a source.
+        count: usize,
+        /// Whether a neuron may be connected to itself.
+        #[serde(default)]
+        autapses: bool,
+        /// Whether a pair may be connected more than once.
+        #[serde(default = "yes")]
+        multapses: bool,
+    },
+    /// A number of synapses in all, each between a random source and a random target; pairs may repeat.
+    FixedTotal {
+        /// Number of synapses.
+        count: usize,
+        /// Whether a neuron may be connected to itself.
+        #[serde(default)]
+        autapses: bool,
+    },
+    /// Each pair with a probability that falls with its distance; both populations need a `space`.
+    Distance {
+        /// Probability at distance 0.
+        peak: f64,
+        /// How it falls.
+        profile: Profile,
+        /// Standard deviation, length constant or radius in um.
+        scale_um: f64,
+        /// Whether a neuron may be connected to itself.
+        #[serde(default)]
+        autapses: bool,
+    },
+    /// These synapses.
+    List {
+        /// The synapses.
+        synapses: Vec<Listed>,
+    },
+}
+
+/// How the probability of a connection falls with distance d.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Profile {
+    /// e^(-d^2 / (2 s^2)).
+    Gaussian,
+    /// e^(-d / s).
+    Exponential,
+    /// 1 up to s.
+    Disc,
+}
+
+/// One synapse of a list.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Listed {
+    /// Number of the source, from 0.
+    pub from: usize,
+    /// Number of the target, from 0.
+    pub to: usize,
+    /// Weight; by default the projection's.
+    #[serde(default)]
+    pub weight: Option<f64>,
+    /// Delay in ms; by default the projection's.
+    #[serde(default)]
+    pub delay_ms: Option<f64>,
+}
+
+/// Neurons in a square sheet.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Space {
+    /// Side of the sheet in um.
+    pub width_um: f64,
+    /// On a grid, or anywhere.
+    #[serde(default)]
+    pub grid: bool,
+    /// Whether opposite sides touch.
+    #[serde(default = "yes")]
+    pub periodic: bool,
 }
 
 fn yes() -> bool {
@@ -54,94 +132,59 @@ impl ConnectionRule {
             Self::OneToOne {} => from.min(to) as f64,
             Self::FixedProbability { probability, .. } => probability * from as f64 * to as f64,
             Self::FixedInDegree { count, .. } => count as f64 * to as f64,
+            Self::FixedOutDegree { count, .. } => count as f64 * from as f64,
+            Self::FixedTotal { count, .. } => count as f64,
+            // No more than all pairs; how many depends on the sheet.
+            Self::Distance { peak, .. } => peak * from as f64 * to as f64,
+            Self::List { ref synapses } => synapses.len() as f64,
         }
     }
 
-    /// Refuses probabilities outside 0 to 1 and more inputs than there are sources.
+    /// Whether rows can be drawn one source at a time, and so need not be stored.
+    pub fn by_source(&self) -> bool {
+        matches!(
+            self,
+            Self::AllToAll { .. } | Self::OneToOne {} | Self::FixedProbability { .. } | Self::FixedOutDegree { .. }
+        )
+    }
+
+    /// Refuses probabilities outside 0 to 1, more partners than there are, and neurons that do not exist.
     ///
     /// # Errors
     /// Naming the projection.
     pub fn check(&self, what: &str, from: usize, to: usize, same: bool) -> Result<()> {
+        let enough = |count: usize, size: usize, autapses: bool, multapses: bool, kind: &str| {
+            let others = if same && !autapses { size - 1 } else { size };
+            if (!multapses && count > others) || (others == 0 && count > 0) {
+                return Err(Error::Description(format!("{what} asks for {count} {kind} of {others} possible ones")));
+            }
+            Ok(())
+        };
         match *self {
             Self::FixedProbability { probability, .. } => {
                 require_range(format!("probability of {what}"), probability, 0.0, 1.0).map(|_| ())
             }
-            Self::FixedInDegree { count, autapses, multapses } => {
-                let others = if same && !autapses { from - 1 } else { from };
-                if (!multapses && count > others) || (others == 0 && count > 0) {
-                    return Err(Error::Description(format!(
-                        "{what} asks for {count} inputs of {others} possible sources"
-                    )));
-                }
-                Ok(())
+            Self::FixedInDegree { count, autapses, multapses } => enough(count, from, autapses, multapses, "sources"),
+            Self::FixedOutDegree { count, autapses, multapses } => enough(count, to, autapses, multapses, "targets"),
+            Self::FixedTotal { count, autapses } => enough(count, from, autapses, true, "sources"),
+            Self::Distance { peak, scale_um, .. } => {
+                require_range(format!("peak of {what}"), peak, 0.0, 1.0)?;
+                require_range(format!("scale_um of {what}"), scale_um, POSITIVE, 1e9).map(|_| ())
             }
             Self::OneToOne {} if from != to => {
                 Err(Error::Description(format!("{what} is one to one between {from} and {to} neurons")))
             }
-            _ => Ok(()),
-        }
-    }
-
-    /// Sources of one target, in the order drawn; `own` is the target's number if the populations are the same.
-    pub(crate) fn sources(
-        &self,
-        target: usize,
-        from: usize,
-        own: Option<usize>,
-        stream: &mut RandomStream,
-        out: &mut Vec<u32>,
-    ) {
-        out.clear();
-        let excluded = |autapses: bool| if autapses { None } else { own };
-        match *self {
-            Self::AllToAll { autapses } => {
-                let not = excluded(autapses);
-                out.extend((0..from as u32).filter(|s| not != Some(*s as usize)));
-            }
-            Self::OneToOne {} => out.push(target as u32),
-            Self::FixedProbability { probability, autapses } => {
-                let not = excluded(autapses);
-                if probability >= 1.0 {
-                    out.extend((0..from as u32).filter(|s| not != Some(*s as usize)));
-                } else if probability > 0.0 {
-                    // Gaps between connected sources are geometric.
-                    let scale = 1.0 / (1.0 - probability).ln();
-                    let mut at = 0_usize;
-                    loop {
-                        let gap = ((1.0 - stream.random::<f64>()).ln() * scale).floor();
-                        if gap >= (from - at) as f64 {
-                            return;
-                        }
-                        at += gap as usize;
-                        if not != Some(at) {
-                            out.push(at as u32);
-                        }
-                        at += 1;
-                        if at == from {
-                            return;
-                        }
-                    }
+            Self::List { ref synapses } => synapses.iter().enumerate().try_for_each(|(row, s)| {
+                if s.from >= from || s.to >= to {
+                    return Err(Error::Description(format!(
+                        "row {row} of the list of {what} connects {} to {}; there are {from} sources and {to} targets, counted from 0",
+                        s.from, s.to
+                    )));
                 }
-            }
-            Self::FixedInDegree { count, autapses, multapses } => {
-                let not = excluded(autapses);
-                // One bit for each source that is taken.
-                let mut taken = vec![0_u64; if multapses { 0 } else { from.div_ceil(64) }];
-                while out.len() < count {
-                    let source = stream.random_range(0..from as u32);
-                    if not == Some(source as usize) {
-                        continue;
-                    }
-                    if !multapses {
-                        let (word, bit) = (source as usize / 64, 1 << (source % 64));
-                        if taken[word] & bit != 0 {
-                            continue;
-                        }
-                        taken[word] |= bit;
-                    }
-                    out.push(source);
-                }
-            }
+                require_range(format!("weight in row {row} of the list of {what}"), s.weight.unwrap_or(0.0), -1e15, 1e15)?;
+                Ok(())
+            }),
+            Self::AllToAll { .. } | Self::OneToOne {} => Ok(()),
         }
     }
 }

@@ -82,6 +82,16 @@ impl Distribution {
         }
     }
 
+    /// A value from the middle.
+    pub(crate) fn typical(&self) -> f64 {
+        match *self {
+            Self::Constant { value } => value,
+            Self::Uniform { low, high } => 0.5 * (low + high),
+            Self::Normal { mean, at_least, at_most, .. } => mean.clamp(at_least, at_most),
+            Self::Lognormal { mu, at_most, .. } => mu.exp().min(at_most),
+        }
+    }
+
     /// One value.
     pub fn draw(&self, stream: &mut RandomStream) -> f64 {
         match *self {

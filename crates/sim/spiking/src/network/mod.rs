@@ -2,11 +2,22 @@
 
 mod connection;
 mod distribution;
+mod draw;
+mod population;
+mod projection;
+mod receptor;
 mod rows;
+mod short_term;
 
-pub use connection::ConnectionRule;
+pub use connection::{ConnectionRule, Listed, Profile, Space};
 pub use distribution::Distribution;
-pub(crate) use rows::{Rows, Shared, Targets};
+pub(crate) use draw::{Drawn, Wiring};
+pub use population::{PoissonInput, Population};
+pub use projection::{Failure, Projection};
+pub use receptor::Receptor;
+pub(crate) use rows::{Delays, Rows, Targets, Weights};
+pub(crate) use short_term::Resources;
+pub use short_term::ShortTermPlasticity;
 
 use std::collections::BTreeMap;
 
@@ -14,89 +25,17 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
-use crate::error::{POSITIVE, Result, require_range};
-use crate::neuron::Neuron;
+use crate::error::{Result, require_range};
 
-/// How an event acts.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
-pub enum Receptor {
-    /// The voltage jumps by the weight in mV.
-    Delta,
-    /// An input current (mV for leaky neurons, else the model's unit) jumps by the weight and decays.
-    ExponentialCurrent {
-        /// Time constant in ms.
-        tau_ms: f64,
-    },
-    /// A conductance (in units of the leak for leaky neurons, else nS) jumps by the weight and decays.
-    ExponentialConductance {
-        /// Time constant in ms.
-        tau_ms: f64,
-        /// Reversal potential in mV.
-        e_mv: f64,
-    },
-}
-
-/// Poisson input, independent for every neuron.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct PoissonInput {
-    /// The receptor.
-    pub receptor: String,
-    /// Events per second and neuron.
-    pub rate_hz: f64,
-    /// Weight of an event.
-    pub weight: f64,
-    /// When it begins, in ms.
-    #[serde(default)]
-    pub start_ms: f64,
-    /// When it ends, in ms; by default never.
-    #[serde(default = "never")]
-    pub stop_ms: f64,
-}
-
-fn never() -> f64 {
-    1e15
-}
-
-/// Neurons of one kind.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Population {
-    /// Number of neurons.
-    pub size: usize,
-    /// Their model.
-    pub neuron: Neuron,
-    /// Their receptors by name.
-    #[serde(default)]
-    pub receptors: BTreeMap<String, Receptor>,
-    /// Voltage at the start in mV; by default the rest.
-    #[serde(default)]
-    pub start_mv: Option<Distribution>,
-    /// States of receptors at the start, by name; by default 0.
-    #[serde(default)]
-    pub start: BTreeMap<String, Distribution>,
-    /// Input from outside.
-    #[serde(default)]
-    pub input: Vec<PoissonInput>,
-}
-
-/// Synapses from one population to another.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Projection {
-    /// Presynaptic population.
-    pub from: String,
-    /// Postsynaptic population.
-    pub to: String,
-    /// Receptor of the postsynaptic population.
-    pub receptor: String,
-    /// Who is connected.
-    pub rule: ConnectionRule,
-    /// Weights.
-    pub weight: Distribution,
-    /// Delays in ms, at least one step.
-    pub delay_ms: Distribution,
+/// Precision of states and of events under way; weights are always kept in single precision.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Precision {
+    /// 32 bits: half the memory, up to twice the speed.
+    Single,
+    /// 64 bits.
+    #[default]
+    Double,
 }
 
 /// A network.
@@ -106,6 +45,9 @@ pub struct NetworkDescription {
     /// Step in ms.
     #[serde(default = "step")]
     pub dt_ms: f64,
+    /// Precision of the states.
+    #[serde(default)]
+    pub precision: Precision,
     /// Populations by name.
     pub populations: BTreeMap<String, Population>,
     /// Projections.
@@ -122,44 +64,6 @@ const LONGEST_DELAY_STEPS: f64 = 10_000.0;
 
 fn known<'a>(names: impl Iterator<Item = &'a String>) -> String {
     names.map(String::as_str).collect::<Vec<_>>().join(", ")
-}
-
-impl Population {
-    fn receptor(&self, name: &str, of: &str) -> Result<usize> {
-        self.receptors.keys().position(|k| k == name).ok_or_else(|| Error::Unknown {
-            what: format!("receptor of population {of}"),
-            name: name.into(),
-            known: known(self.receptors.keys()),
-        })
-    }
-
-    fn check(&self, name: &str) -> Result<()> {
-        if self.size == 0 || self.size > 1 << 31 {
-            return Err(Error::Description(format!("population {name} has {} neurons; from 1 to 2^31", self.size)));
-        }
-        self.neuron.check(&format!("population {name}"))?;
-        for (receptor, kind) in &self.receptors {
-            if let Receptor::ExponentialCurrent { tau_ms } | Receptor::ExponentialConductance { tau_ms, .. } = kind {
-                require_range(format!("tau_ms of receptor {receptor} of population {name}"), *tau_ms, POSITIVE, 1e9)?;
-            }
-            if let Receptor::ExponentialConductance { e_mv, .. } = kind {
-                require_range(format!("e_mv of receptor {receptor} of population {name}"), *e_mv, -1e3, 1e3)?;
-            }
-        }
-        for (receptor, start) in &self.start {
-            self.receptor(receptor, name)?;
-            start.check(&format!("start of receptor {receptor} of population {name}"))?;
-        }
-        if let Some(start) = &self.start_mv {
-            start.check(&format!("start_mv of population {name}"))?;
-        }
-        for input in &self.input {
-            self.receptor(&input.receptor, name)?;
-            require_range(format!("rate_hz of the input of population {name}"), input.rate_hz, 0.0, 1e6)?;
-            require_range(format!("weight of the input of population {name}"), input.weight, -1e9, 1e9)?;
-        }
-        Ok(())
-    }
 }
 
 impl NetworkDescription {
@@ -181,39 +85,58 @@ impl NetworkDescription {
     /// # Errors
     /// The first mistake.
     pub fn check(&self) -> Result<()> {
-        require_range("dt_ms", self.dt_ms, 1e-4, 10.0)?;
+        require_range("dt_ms", self.dt_ms, 1e-4, 1e3)?;
         if self.populations.is_empty() {
             return Err(Error::Description("a network needs at least one population".into()));
         }
-        self.populations.iter().try_for_each(|(name, population)| population.check(name))?;
-        for p in &self.projections {
-            let what = format!("the projection from {} to {}", p.from, p.to);
-            let (_, from) = self.population(&p.from)?;
-            let (_, to) = self.population(&p.to)?;
-            to.receptor(&p.receptor, &p.to)?;
-            p.rule.check(&what, from.size, to.size, p.from == p.to)?;
-            p.weight.check(&format!("weight of {what}"))?;
-            p.delay_ms.check(&format!("delay_ms of {what}"))?;
-            let (synapses, most) = (p.rule.expected(from.size, to.size), f64::from(u32::MAX) * 0.99);
-            if synapses > most {
-                return Err(Error::Description(format!(
-                    "{what} would have {synapses:.3e} synapses; one projection holds at most {most:.3e}: divide a population"
-                )));
-            }
-            let longest = p.delay_ms.most();
-            if longest > self.dt_ms * LONGEST_DELAY_STEPS {
-                return Err(Error::Description(format!(
-                    "delays of {what} can be {longest:.3e} ms; at this step they may reach {} ms: give them an end, such as at_most",
-                    self.dt_ms * LONGEST_DELAY_STEPS
-                )));
-            }
-            let least = p.delay_ms.least();
-            if least < self.dt_ms * (1.0 - 1e-9) {
-                return Err(Error::Description(format!(
-                    "delays of {what} can be {least} ms, below the step of {} ms; clip them or take a smaller step",
-                    self.dt_ms
-                )));
-            }
+        self.populations.iter().try_for_each(|(name, population)| population.check(name, self.dt_ms))?;
+        self.projections.iter().try_for_each(|p| self.check_projection(p))
+    }
+
+    fn check_projection(&self, p: &Projection) -> Result<()> {
+        let what = p.name();
+        let (_, from) = self.population(&p.from)?;
+        let (_, to) = self.population(&p.to)?;
+        to.receptor(&p.receptor, &p.to)?;
+        p.rule.check(&what, from.size, to.size, p.from == p.to)?;
+        p.check_synapses(self.dt_ms)?;
+        if matches!(p.rule, ConnectionRule::Distance { .. }) && (from.space.is_none() || to.space.is_none()) {
+            return Err(Error::Description(format!("{what} is by distance: give both populations a `space`")));
+        }
+        if p.plasticity.is_some()
+            && (p.procedural || p.failure.is_some() || p.short_term.is_some() || p.delay_ms.constant().is_none())
+        {
+            return Err(Error::Description(format!(
+                "{what} is plastic: its synapses share one delay, are stored, and have neither failures nor short-term plasticity"
+            )));
+        }
+        if p.procedural && !p.rule.by_source() {
+            return Err(Error::Description(format!(
+                "{what} cannot be procedural: its rule draws sources for targets; use fixed-probability or fixed-out-degree"
+            )));
+        }
+        let (synapses, most) = (p.rule.expected(from.size, to.size), f64::from(u32::MAX) * 0.99);
+        if !p.procedural && synapses > most {
+            return Err(Error::Description(format!(
+                "{what} would have {synapses:.3e} synapses; one projection stores at most {most:.3e}: divide a population, or set procedural = true"
+            )));
+        }
+        let given = |s: &Listed| s.delay_ms;
+        let listed = if let ConnectionRule::List { synapses } = &p.rule { &synapses[..] } else { &[] };
+        let longest = listed.iter().filter_map(given).fold(p.delay_ms.most(), f64::max);
+        if longest > self.dt_ms * LONGEST_DELAY_STEPS {
+            return Err(Error::Description(format!(
+                "delays of {what} can be {longest:.3e} ms; at this step they may reach {} ms: give them an end, such as at_most",
+                self.dt_ms * LONGEST_DELAY_STEPS
+            )));
+        }
+        let least = listed.iter().filter_map(given).fold(p.delay_ms.least(), f64::min);
+        // A NaN is no delay either.
+        if least.is_nan() || least < self.dt_ms * (1.0 - 1e-9) {
+            return Err(Error::Description(format!(
+                "delays of {what} can be {least} ms, below the step of {} ms; clip them or take a smaller step",
+                self.dt_ms
+            )));
         }
         Ok(())
     }
@@ -233,7 +156,9 @@ impl NetworkDescription {
             let (from, to) = (self.population(&p.from)?.1.size, self.population(&p.to)?.1.size);
             let count = p.rule.expected(from, to);
             synapses += count;
-            bytes += count * Rows::bytes_per_synapse(to, &p.weight, &p.delay_ms) as f64 + 8.0 * from as f64;
+            if !p.procedural {
+                bytes += count * Rows::bytes_per_synapse(to, p) as f64 + 8.0 * from as f64;
+            }
         }
         for population in self.populations.values() {
             bytes += population.size as f64 * (16.0 + 8.0 * population.receptors.len() as f64 * 20.0);

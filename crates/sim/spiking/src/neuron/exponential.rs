@@ -6,7 +6,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::PointNeuron;
+use super::{Input, PointNeuron, STATES};
+use crate::Float;
 use crate::error::{POSITIVE, Result, require_range};
 
 /// Parameters; the defaults are those of the paper.
@@ -33,6 +34,8 @@ pub struct Adaptive {
     pub reset_mv: f64,
     /// Voltage at which a spike is counted, in mV.
     pub peak_mv: f64,
+    /// Time at the reset after a spike in ms.
+    pub refractory_ms: f64,
 }
 
 impl Default for Adaptive {
@@ -48,28 +51,39 @@ impl Default for Adaptive {
             b_pa: 80.5,
             reset_mv: -70.6,
             peak_mv: 0.0,
+            refractory_ms: 0.0,
         }
     }
 }
 
 impl PointNeuron for Adaptive {
-    fn start(&self) -> [f64; 2] {
-        [self.rest_mv, 0.0]
+    const SLOW: usize = 1;
+
+    fn start(&self) -> [f64; STATES] {
+        [self.rest_mv, 0.0, 0.0, 0.0]
     }
 
-    fn rates(&self, [v, w]: [f64; 2], current: f64) -> [f64; 2] {
+    #[inline(always)]
+    fn advance<F: Float>(&self, [v, w, y, z]: [F; STATES], input: Input<F>, dt_ms: F) -> [F; STATES] {
+        let of = F::of;
         // Beyond the peak the upstroke is over; the cut keeps a large step finite.
-        let upstroke = rheobase_core::math::exp((v.min(self.peak_mv + 10.0) - self.threshold_mv) / self.slope_mv);
-        let leak = self.g_leak_ns * (self.rest_mv - v + self.slope_mv * upstroke);
-        [(leak - w + current) / self.c_pf, (self.a_ns * (v - self.rest_mv) - w) / self.tau_w_ms]
+        let (cut, rest) = (of(self.peak_mv + 10.0), of(self.rest_mv));
+        let upstroke = ((if v < cut { v } else { cut } - of(self.threshold_mv)) / of(self.slope_mv)).exp();
+        let leak = of(self.g_leak_ns) * (rest - v + of(self.slope_mv) * upstroke);
+        let rise = (leak - w + input.at(v)) / of(self.c_pf);
+        [v + dt_ms * rise, w + dt_ms * ((of(self.a_ns) * (v - rest) - w) / of(self.tau_w_ms)), y, z]
     }
 
     fn peak_mv(&self) -> f64 {
         self.peak_mv
     }
 
-    fn reset(&self, [_, w]: [f64; 2]) -> [f64; 2] {
-        [self.reset_mv, w + self.b_pa]
+    fn reset(&self, [_, w, y, z]: [f64; STATES]) -> [f64; STATES] {
+        [self.reset_mv, w + self.b_pa, y, z]
+    }
+
+    fn refractory_ms(&self) -> f64 {
+        self.refractory_ms
     }
 
     fn check(&self, what: &str) -> Result<()> {
@@ -84,6 +98,7 @@ impl PointNeuron for Adaptive {
         for (name, value) in [("rest_mv", self.rest_mv), ("threshold_mv", self.threshold_mv), ("a_ns", self.a_ns)] {
             require_range(format!("{name} of {what}"), value, -1e6, 1e6)?;
         }
+        require_range(format!("refractory_ms of {what}"), self.refractory_ms, 0.0, 1e9)?;
         require_range(format!("reset_mv of {what}"), self.reset_mv, -1e6, self.peak_mv - 1e-3)?;
         Ok(())
     }

@@ -3,7 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::PointNeuron;
+use super::{Input, PointNeuron, STATES};
+use crate::Float;
 use crate::error::{POSITIVE, Result, require_range};
 
 /// v' = .04 v^2 + 5 v + 140 - u + I, u' = a (b v - u); at 30 mV v = c, u += d. The default spikes regularly.
@@ -27,20 +28,25 @@ impl Default for Izhikevich2003 {
 }
 
 impl PointNeuron for Izhikevich2003 {
-    fn start(&self) -> [f64; 2] {
-        [-65.0, -65.0 * self.b]
+    const SLOW: usize = 1;
+
+    fn start(&self) -> [f64; STATES] {
+        [-65.0, -65.0 * self.b, 0.0, 0.0]
     }
 
-    fn rates(&self, [v, u]: [f64; 2], current: f64) -> [f64; 2] {
-        [0.04 * v * v + 5.0 * v + 140.0 - u + current, self.a * (self.b * v - u)]
+    #[inline(always)]
+    fn advance<F: Float>(&self, [v, u, y, z]: [F; STATES], input: Input<F>, dt_ms: F) -> [F; STATES] {
+        let of = F::of;
+        let rise = of(0.04) * v * v + of(5.0) * v + of(140.0) - u + input.at(v);
+        [v + dt_ms * rise, u + dt_ms * (of(self.a) * (of(self.b) * v - u)), y, z]
     }
 
     fn peak_mv(&self) -> f64 {
         30.0
     }
 
-    fn reset(&self, [_, u]: [f64; 2]) -> [f64; 2] {
-        [self.c, u + self.d]
+    fn reset(&self, [_, u, y, z]: [f64; STATES]) -> [f64; STATES] {
+        [self.c, u + self.d, y, z]
     }
 
     fn check(&self, what: &str) -> Result<()> {
@@ -93,21 +99,26 @@ impl Default for Izhikevich2007 {
 }
 
 impl PointNeuron for Izhikevich2007 {
-    fn start(&self) -> [f64; 2] {
-        [self.rest_mv, 0.0]
+    const SLOW: usize = 1;
+
+    fn start(&self) -> [f64; STATES] {
+        [self.rest_mv, 0.0, 0.0, 0.0]
     }
 
-    fn rates(&self, [v, u]: [f64; 2], current: f64) -> [f64; 2] {
-        let pull = self.k * (v - self.rest_mv) * (v - self.threshold_mv);
-        [(pull - u + current) / self.c_pf, self.a * (self.b * (v - self.rest_mv) - u)]
+    #[inline(always)]
+    fn advance<F: Float>(&self, [v, u, y, z]: [F; STATES], input: Input<F>, dt_ms: F) -> [F; STATES] {
+        let (above, of) = (v - F::of(self.rest_mv), F::of);
+        let pull = of(self.k) * above * (v - of(self.threshold_mv));
+        let rise = (pull - u + input.at(v)) / of(self.c_pf);
+        [v + dt_ms * rise, u + dt_ms * (of(self.a) * (of(self.b) * above - u)), y, z]
     }
 
     fn peak_mv(&self) -> f64 {
         self.peak_mv
     }
 
-    fn reset(&self, [_, u]: [f64; 2]) -> [f64; 2] {
-        [self.reset_mv, u + self.d_pa]
+    fn reset(&self, [_, u, y, z]: [f64; STATES]) -> [f64; STATES] {
+        [self.reset_mv, u + self.d_pa, y, z]
     }
 
     fn check(&self, what: &str) -> Result<()> {

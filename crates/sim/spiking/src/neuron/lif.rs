@@ -69,13 +69,16 @@ impl Lif {
     }
 }
 
-/// One neuron.
-pub(super) struct LifState {
-    v: f64,
+/// One leaky neuron under an input over time.
+#[derive(Debug, Clone, Copy)]
+pub struct LifState {
+    /// Voltage in mV.
+    pub v: f64,
     refractory_ms: f64,
 }
 
 impl LifState {
+    /// At rest.
     pub fn at_rest(lif: &Lif) -> Self {
         Self { v: lif.rest_mv, refractory_ms: 0.0 }
     }

@@ -5,7 +5,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::PointNeuron;
+use super::{Input, PointNeuron, STATES};
+use crate::Float;
 use crate::error::{POSITIVE, Result, require_range};
 
 /// Parameters.
@@ -31,20 +32,24 @@ impl Default for Quadratic {
 }
 
 impl PointNeuron for Quadratic {
-    fn start(&self) -> [f64; 2] {
-        [self.rest_mv, 0.0]
+    const SLOW: usize = 0;
+
+    fn start(&self) -> [f64; STATES] {
+        [self.rest_mv, 0.0, 0.0, 0.0]
     }
 
-    fn rates(&self, [v, _]: [f64; 2], current: f64) -> [f64; 2] {
-        [((v - self.rest_mv) * (v - self.threshold_mv) + current) / self.tau_ms, 0.0]
+    #[inline(always)]
+    fn advance<F: Float>(&self, [v, x, y, z]: [F; STATES], input: Input<F>, dt_ms: F) -> [F; STATES] {
+        let pull = (v - F::of(self.rest_mv)) * (v - F::of(self.threshold_mv));
+        [v + dt_ms * ((pull + input.at(v)) / F::of(self.tau_ms)), x, y, z]
     }
 
     fn peak_mv(&self) -> f64 {
         self.peak_mv
     }
 
-    fn reset(&self, [_, w]: [f64; 2]) -> [f64; 2] {
-        [self.reset_mv, w]
+    fn reset(&self, [_, x, y, z]: [f64; STATES]) -> [f64; STATES] {
+        [self.reset_mv, x, y, z]
     }
 
     fn check(&self, what: &str) -> Result<()> {

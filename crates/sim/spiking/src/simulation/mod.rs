@@ -1,61 +1,142 @@
 //! A network in time.
 //!
-//! Each step of length h goes from t to t + h: voltages move under the receptors' states at t, neurons at or above threshold
+//! Each step of length h goes from t to t + h: voltages move under the receptors' mean over the step, neurons at or above threshold
 //! spike at t + h, receptors decay, and events that arrive at t + h are added. An event sent at t arrives at t + delay.
 //!
 //! The neurons are divided into shards, one per thread. A shard owns the states of its neurons, the buffers of events under
 //! way to them and the rows of synapses onto them, so that threads share nothing but the list of spikes; events of a step are
 //! added in the order of projections and sources whatever the number of shards, so that the bytes are the same.
 
-mod population;
+mod barrier;
+mod delivery;
+mod engine;
+mod kernels;
+mod part;
+mod plastic;
+mod receptor;
+mod recorder;
 mod shard;
+mod snapshot;
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{PoisonError, RwLock};
+pub use recorder::Recording;
+pub use snapshot::Snapshot;
 
 use rheobase_core::{Progress, Seed, SpikeTrains};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use crate::error::require_range;
 use crate::network::NetworkDescription;
 use crate::{Error, Result};
-use shard::Shard;
+use engine::{Engine, Quantity};
+use recorder::Recorder;
 
-/// Spikes of one shard in one step: the numbers of the neurons, population by population.
-type Mail = Vec<Vec<u32>>;
+/// When to stop before the time is over; looked at every 100 ms.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct StopWhen {
+    /// No neuron of any population has spiked for this time in ms.
+    pub silent_ms: Option<f64>,
+    /// The mean rate of all neurons over the last 100 ms is above this, in Hz.
+    pub above_hz: Option<f64>,
+    /// More spikes than this have been kept.
+    pub spikes: Option<usize>,
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// The time was over.
+    Finished,
+    /// No more spikes.
+    Silent,
+    /// The rate was above the limit.
+    AboveRate,
+    /// More spikes than were asked for.
+    TooManySpikes,
+}
 
 /// A network in time.
 pub struct Simulation {
     network: NetworkDescription,
-    shards: Vec<Shard>,
+    engine: Box<dyn Engine>,
     steps: u64,
+    recorders: Vec<Recorder>,
+    stop_when: StopWhen,
+    keep_spikes: bool,
+    last_spike_step: u64,
 }
+
+/// Steps between looks at progress and stop conditions, in ms.
+const LOOK_MS: f64 = 100.0;
 
 impl Simulation {
     /// Builds a network on a number of threads.
     ///
     /// # Errors
-    /// What [`NetworkDescription::check`] refuses.
+    /// What [`NetworkDescription::check`] refuses, and networks that need more memory than the machine has.
     pub fn new(network: &NetworkDescription, seed: &Seed, threads: usize) -> Result<Self> {
         network.check()?;
-        let threads = threads.clamp(1, 64);
-        let build = |index: usize| Shard::build(network, seed, index, threads);
-        let shards: Result<Vec<Shard>> = if threads == 1 {
-            build(0).map(|shard| vec![shard])
-        } else {
-            std::thread::scope(|scope| {
-                let build = &build;
-                let running: Vec<_> = (0..threads).map(|i| scope.spawn(move || build(i))).collect();
-                running
-                    .into_iter()
-                    .map(|t| t.join().unwrap_or_else(|_| Err(Error::Description("building a shard failed".into()))))
-                    .collect()
-            })
-        };
-        let mut shards = shards?;
-        // Every shard keeps events for as many steps as the longest delay of all.
-        let longest = shards.iter().map(Shard::longest_delay).max().unwrap_or(1);
-        shards.iter_mut().for_each(|s| s.make_room(longest));
-        Ok(Self { network: network.clone(), shards, steps: 0 })
+        let (synapses, bytes) = network.estimate()?;
+        if let Some(free) = crate::memory::available_bytes().filter(|free| bytes * 1.5 > *free) {
+            return Err(Error::Description(format!(
+                "the network needs about {:.1} GB for {synapses:.2e} synapses and their building; {:.1} GB are free: make it smaller, or set procedural = true where rules allow",
+                bytes * 1.5e-9,
+                free * 1e-9
+            )));
+        }
+        Ok(Self {
+            network: network.clone(),
+            engine: engine::build(network, seed, threads.clamp(1, 64))?,
+            steps: 0,
+            recorders: vec![],
+            stop_when: StopWhen::default(),
+            keep_spikes: true,
+            last_spike_step: 0,
+        })
+    }
+
+    /// Builds a network and sets it to a state that was taken before, on any number of threads.
+    ///
+    /// # Errors
+    /// As [`Simulation::new`], or if the snapshot is of another network.
+    pub fn resume(network: &NetworkDescription, seed: &Seed, threads: usize, snapshot: &Snapshot) -> Result<Self> {
+        let mut simulation = Self::new(network, seed, threads)?;
+        simulation.engine.restore(snapshot)?;
+        simulation.steps = snapshot.steps;
+        simulation.last_spike_step = snapshot.steps;
+        Ok(simulation)
+    }
+
+    /// The whole state, events under way included; recordings are not part of it.
+    pub fn snapshot(&self) -> Snapshot {
+        self.engine.snapshot(&self.network, self.steps)
+    }
+
+    /// Records values from now on.
+    ///
+    /// # Errors
+    /// If population, variable or neurons are not there.
+    pub fn record(&mut self, recording: &Recording) -> Result<()> {
+        let mut recorder = recording.start(&self.network)?;
+        recorder.sample(&*self.engine, self.steps, self.network.dt_ms)?;
+        self.recorders.push(recorder);
+        Ok(())
+    }
+
+    /// Times in ms of a recording, by the order of [`Simulation::record`], and the values of all neurons at each.
+    pub fn recorded(&self, recording: usize) -> (&[f64], &[Vec<f64>]) {
+        self.recorders.get(recording).map_or((&[], &[]), |r| (&r.times_ms, &r.values))
+    }
+
+    /// Sets when to stop early.
+    pub fn stop_when(&mut self, stop_when: StopWhen) {
+        self.stop_when = stop_when;
+    }
+
+    /// Whether spikes are kept for [`Simulation::spike_trains`]; without them memory stays the same for ever.
+    pub fn keep_spikes(&mut self, keep: bool) {
+        self.keep_spikes = keep;
     }
 
     /// Time in ms.
@@ -63,74 +144,81 @@ impl Simulation {
         self.steps as f64 * self.network.dt_ms
     }
 
-    /// Number of synapses.
+    /// Number of stored synapses.
     pub fn synapses(&self) -> usize {
-        self.shards.iter().map(Shard::synapses).sum()
+        self.engine.synapses().0
+    }
+
+    /// Bytes of stored synapses.
+    pub fn synapse_bytes(&self) -> usize {
+        self.engine.synapses().1
     }
 
     /// Events delivered to synapses so far, without input from outside.
     pub fn delivered_events(&self) -> u64 {
-        self.shards.iter().map(|s| s.delivered).sum()
+        self.engine.delivered()
     }
 
     /// Runs for a time; the same command after an interruption goes on.
     ///
     /// # Errors
     /// [`Error::Interrupted`] when asked to stop, or an error naming population and neuron where a voltage is not finite.
-    pub fn run_ms(&mut self, duration_ms: f64, progress: &dyn Progress) -> Result<()> {
+    pub fn run_ms(&mut self, duration_ms: f64, progress: &dyn Progress) -> Result<Ending> {
         require_range("duration_ms", duration_ms, 0.0, 1e12)?;
-        let steps = (duration_ms / self.network.dt_ms).round() as u64;
-        let mut done = 0;
-        while done < steps {
+        let dt = self.network.dt_ms;
+        let end = self.steps + (duration_ms / dt).round() as u64;
+        let begin = self.steps;
+        let look = (LOOK_MS / dt).round().max(1.0) as u64;
+        let mut looked = (self.steps, self.kept_spikes());
+        while self.steps < end {
             if progress.cancelled() {
                 return Err(Error::Interrupted);
             }
-            let now = (steps - done).min(1000);
-            self.run_steps(now);
-            done += now;
-            progress.step("steps", done as usize, steps as usize);
-            self.shards
-                .iter()
-                .try_for_each(|s| s.require_finite(&self.network, self.steps as f64 * self.network.dt_ms))?;
+            let sample = self.recorders.iter().map(|r| (self.steps / r.every + 1) * r.every);
+            let next = sample.chain([end, (self.steps / look + 1) * look]).min().unwrap_or(end);
+            self.engine.run_steps(self.steps, next - self.steps, self.keep_spikes);
+            self.steps = next;
+            for recorder in &mut self.recorders {
+                recorder.sample(&*self.engine, next, dt)?;
+            }
+            if next.is_multiple_of(look) || next == end {
+                self.engine.require_finite(&self.network, next as f64 * dt)?;
+                let biology = |steps: u64| (steps as f64 * dt).round() as usize;
+                progress.step("ms of biology", biology(next - begin), biology(end - begin));
+                if let Some(ending) = self.look(&mut looked) {
+                    return Ok(ending);
+                }
+            }
         }
-        Ok(())
+        Ok(Ending::Finished)
     }
 
-    fn run_steps(&mut self, steps: u64) {
-        let first = self.steps;
-        self.steps += steps;
-        if let [shard] = &mut self.shards[..] {
-            for step in first..first + steps {
-                let mail = shard.advance(step);
-                shard.deliver(step, std::iter::once(&mail));
-                shard.keep(mail);
-            }
-            return;
+    fn kept_spikes(&self) -> usize {
+        let of = |k: usize| self.engine.spikes(k).iter().map(|s| s.len()).sum::<usize>();
+        (0..self.network.populations.len()).map(of).sum()
+    }
+
+    /// Whether a stop condition holds; `looked` are step and number of spikes of the last look.
+    fn look(&mut self, looked: &mut (u64, usize)) -> Option<Ending> {
+        let spikes = self.kept_spikes();
+        let (since, before) = *looked;
+        *looked = (self.steps, spikes);
+        if spikes > before {
+            self.last_spike_step = self.steps;
         }
-        let threads = self.shards.len();
-        // Two boxes for each shard: while one is read the next step's spikes go into the other.
-        let boxes: Vec<[RwLock<Mail>; 2]> = (0..threads).map(|_| [RwLock::default(), RwLock::default()]).collect();
-        let barrier = Barrier::new(threads);
-        let (boxes, barrier) = (&boxes, &barrier);
-        std::thread::scope(|scope| {
-            for (index, shard) in self.shards.iter_mut().enumerate() {
-                scope.spawn(move || {
-                    for step in first..first + steps {
-                        let parity = (step & 1) as usize;
-                        let mut mail = shard.advance(step);
-                        // Nobody else touches this box now: its readers have passed the barrier of the step between.
-                        let mut slot = boxes[index][parity].write().unwrap_or_else(PoisonError::into_inner);
-                        std::mem::swap(&mut *slot, &mut mail);
-                        drop(slot);
-                        shard.keep(mail);
-                        barrier.wait();
-                        let all: Vec<_> =
-                            boxes.iter().map(|b| b[parity].read().unwrap_or_else(PoisonError::into_inner)).collect();
-                        shard.deliver(step, all.iter().map(|mail| &**mail));
-                    }
-                });
-            }
-        });
+        let ms = |steps: u64| steps as f64 * self.network.dt_ms;
+        let neurons: usize = self.network.populations.values().map(|p| p.size).sum();
+        let rate_hz = (spikes - before) as f64 / neurons as f64 / (1e-3 * ms(self.steps - since).max(1e-9));
+        let StopWhen { silent_ms, above_hz, spikes: most } = self.stop_when;
+        if silent_ms.is_some_and(|limit| ms(self.steps - self.last_spike_step) >= limit) {
+            Some(Ending::Silent)
+        } else if above_hz.is_some_and(|limit| rate_hz > limit) {
+            Some(Ending::AboveRate)
+        } else if most.is_some_and(|limit| spikes > limit) {
+            Some(Ending::TooManySpikes)
+        } else {
+            None
+        }
     }
 
     /// Spikes of a population so far, in s.
@@ -140,12 +228,26 @@ impl Simulation {
     pub fn spike_trains(&self, population: &str) -> Result<SpikeTrains> {
         let (index, described) = self.network.population(population)?;
         let mut units = vec![Vec::new(); described.size];
-        for shard in &self.shards {
-            for &(step, neuron) in shard.spikes(index) {
-                units[neuron as usize].push((step + 1) as f64 * self.network.dt_ms * 1e-3);
-            }
+        for &(step, neuron) in self.engine.spikes(index).into_iter().flatten() {
+            units[neuron as usize].push((step + 1) as f64 * self.network.dt_ms * 1e-3);
         }
         SpikeTrains::from_units(units, (0.0, self.time_ms() * 1e-3)).map_err(|e| Error::Description(e.to_string()))
+    }
+
+    /// Spikes of each neuron from a time in ms on.
+    ///
+    /// # Errors
+    /// If there is no such population.
+    pub fn spike_counts(&self, population: &str, from_ms: f64) -> Result<Vec<u32>> {
+        let (index, described) = self.network.population(population)?;
+        let from = (from_ms / self.network.dt_ms).round() as u64;
+        let mut counts = vec![0; described.size];
+        for shard in self.engine.spikes(index) {
+            // Spikes of a shard are in the order of time.
+            let begin = shard.partition_point(|(step, _)| *step < from);
+            shard[begin..].iter().for_each(|(_, neuron)| counts[*neuron as usize] += 1);
+        }
+        Ok(counts)
     }
 
     /// Present voltages of a population in mV.
@@ -154,33 +256,35 @@ impl Simulation {
     /// If there is no such population.
     pub fn voltages_mv(&self, population: &str) -> Result<Vec<f64>> {
         let (index, _) = self.network.population(population)?;
-        Ok(self.shards.iter().flat_map(|s| s.voltages(index).iter().copied()).collect())
-    }
-}
-
-/// Lets threads wait for each other some ten thousand times a second: they spin, and give way if that takes long.
-struct Barrier {
-    threads: usize,
-    waiting: AtomicUsize,
-    turn: AtomicBool,
-}
-
-impl Barrier {
-    fn new(threads: usize) -> Self {
-        Self { threads, waiting: AtomicUsize::new(0), turn: AtomicBool::new(false) }
+        Ok(self.engine.values(index, Quantity::Voltage))
     }
 
-    fn wait(&self) {
-        let turn = self.turn.load(Ordering::Acquire);
-        if self.waiting.fetch_add(1, Ordering::AcqRel) + 1 == self.threads {
-            self.waiting.store(0, Ordering::Release);
-            self.turn.store(!turn, Ordering::Release);
-            return;
+    /// Stored synapses of a projection, by its number: source, target and present weight, ordered by target and source.
+    pub fn synapses_of(&self, projection: usize) -> Vec<(u32, u32, f32)> {
+        if projection < self.network.projections.len() { self.engine.synapses_of(projection) } else { vec![] }
+    }
+
+    /// Sets the rates in Hz of the neurons of a population of point processes.
+    ///
+    /// # Errors
+    /// If there is no such population, it is none of point processes, or the number of rates is not its size.
+    pub fn set_rates(&mut self, population: &str, rates_hz: &[f64]) -> Result<()> {
+        let (index, described) = self.network.population(population)?;
+        if rates_hz.len() != described.size {
+            let problem = format!("{} rates for {} neurons of population {population}", rates_hz.len(), described.size);
+            return Err(Error::Description(problem));
         }
-        let mut spins = 0;
-        while self.turn.load(Ordering::Acquire) == turn {
-            spins += 1;
-            if spins < 2000 { std::hint::spin_loop() } else { std::thread::yield_now() }
+        let most = 1000.0 / self.network.dt_ms;
+        rates_hz
+            .iter()
+            .try_for_each(|r| require_range(format!("a rate of {population}"), *r, 0.0, most).map(|_| ()))?;
+        self.engine.set_rates(index, rates_hz)
+    }
+
+    /// Gives a reward now to a projection with eligibility, by its number.
+    pub fn reward(&mut self, projection: usize, size: f64) {
+        if projection < self.network.projections.len() {
+            self.engine.reward(projection, size, self.steps);
         }
     }
 }
@@ -188,7 +292,7 @@ impl Barrier {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::network::{Rows, Shared, Targets};
+    use crate::network::{Rows, Weights, Wiring};
     use crate::random::{BLOCK, PoissonTable, philox_block};
     use rand::Rng;
     use rheobase_core::Silent;
@@ -217,13 +321,11 @@ mod tests {
     fn plain(network: &NetworkDescription, seed: &Seed, steps: u64) -> Vec<Vec<Vec<u64>>> {
         let names: Vec<&String> = network.populations.keys().collect();
         let sizes: Vec<usize> = network.populations.values().map(|p| p.size).collect();
-        let rows: Vec<Rows> = network
-            .projections
-            .iter()
-            .enumerate()
-            .map(|(k, p)| {
-                let size = network.population(&p.to).unwrap().1.size;
-                Rows::build(network, p, 0..size, &seed.child("projection").index(k)).unwrap()
+        let rows: Vec<Rows> = (0..network.projections.len())
+            .map(|k| {
+                let wiring = Wiring::new(network, k, seed).unwrap();
+                let rule = &network.projections[k].rule;
+                Rows::build(&wiring, rule.by_source(), &(0..wiring.to))
             })
             .collect();
         let mut arriving: Vec<Vec<Vec<f64>>> = sizes.iter().map(|n| vec![vec![0.0; *n]; steps as usize + 40]).collect();
@@ -258,18 +360,14 @@ mod tests {
                     if spikes[from][source].last() != Some(&step) {
                         continue;
                     }
-                    for i in rows.offsets[source] as usize..rows.offsets[source + 1] as usize {
-                        let Targets::Narrow(targets) = &rows.targets else { panic!("few targets fit 2 bytes") };
-                        let weight = if let Shared::Each(w) = &rows.weights {
-                            w[i]
-                        } else {
-                            projection.weight.constant().unwrap() as f32
-                        };
-                        let delay = match &rows.delays {
-                            Shared::One(d) => *d,
-                            Shared::Each(d) => d[i],
-                        };
-                        arriving[to][step as usize + delay as usize][targets[i] as usize] += f64::from(weight);
+                    for (delay, range) in rows.runs(source) {
+                        for i in range {
+                            let weight = match &rows.weights {
+                                Weights::Each(w) => w[i],
+                                Weights::One(w) => *w,
+                            };
+                            arriving[to][step as usize + delay as usize][rows.targets.get(i)] += f64::from(weight);
+                        }
                     }
                 }
             }

@@ -1,28 +1,52 @@
 //! The neurons of one thread, with everything that comes to them.
 
+use rand::Rng;
 use rheobase_core::Seed;
 
-use super::Mail;
-use super::population::Part;
-use crate::network::{NetworkDescription, Rows, Shared, Targets};
-use crate::{Error, Result};
+use super::delivery::{Event, Failing, Fresh, deliver_drawn, deliver_row};
+use super::part::Part;
+use super::plastic::Plastic;
+use crate::network::{Drawn, NetworkDescription, Projection, Resources, Rows, ShortTermPlasticity, Wiring};
+use crate::{Error, Float, Result};
+
+/// What a population sends in a step: numbers of neurons and, for graded release, amounts.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Sent {
+    pub fired: Vec<u32>,
+    pub amounts: Vec<f32>,
+}
+
+/// What the neurons of a shard send in a step, population by population.
+pub(super) type Mail = Vec<Sent>;
+
+/// Synapses, stored or drawn when they are needed.
+pub(super) enum Synapses {
+    Stored(Rows),
+    Procedural(Box<Wiring>),
+}
 
 /// A projection onto this shard.
-struct Incoming {
-    from: usize,
-    to: usize,
+pub(super) struct Incoming {
+    pub from: usize,
+    pub to: usize,
     receptor: usize,
-    rows: Rows,
+    pub synapses: Synapses,
+    failing: Option<Failing>,
+    short_term: Option<ShortTermPlasticity>,
+    /// State of each source, with short-term plasticity.
+    pub resources: Vec<Resources>,
+    pub plastic: Option<Plastic>,
 }
 
 /// The neurons of one thread.
-pub(super) struct Shard {
-    parts: Vec<Part>,
-    incoming: Vec<Incoming>,
+pub(super) struct Shard<F> {
+    pub parts: Vec<Part<F>>,
+    pub incoming: Vec<Incoming>,
     /// Step and number of every spike, population by population.
-    spikes: Vec<Vec<(u64, u32)>>,
+    pub spikes: Vec<Vec<(u64, u32)>>,
     spare: Mail,
     pub delivered: u64,
+    dt_ms: f64,
 }
 
 /// The neurons of shard `index` of `shards`, in whole blocks so that random numbers stay those of the neuron.
@@ -33,55 +57,108 @@ pub(super) fn range_of(size: usize, index: usize, shards: usize) -> std::ops::Ra
     cut(index)..cut(index + 1)
 }
 
-impl Shard {
+impl Incoming {
+    fn build(network: &NetworkDescription, number: usize, seed: &Seed, range: &std::ops::Range<usize>) -> Result<Self> {
+        let projection: &Projection = &network.projections[number];
+        let wiring = Wiring::new(network, number, seed)?;
+        let bits = seed.child("failure").index(number).stream().next_u64();
+        let failing = projection.failure.map(|failure| Failing { failure, key: [bits as u32, (bits >> 32) as u32] });
+        let resources = vec![Resources::default(); if projection.short_term.is_some() { wiring.from } else { 0 }];
+        let synapses = if projection.procedural {
+            Synapses::Procedural(Box::new(wiring))
+        } else {
+            Synapses::Stored(Rows::build(&wiring, projection.rule.by_source(), range))
+        };
+        let mut incoming = Self {
+            from: network.population(&projection.from)?.0,
+            to: network.population(&projection.to)?.0,
+            receptor: network.receptor_of(projection)?,
+            synapses,
+            failing,
+            short_term: projection.short_term,
+            resources,
+            plastic: None,
+        };
+        if let (Some(plasticity), Synapses::Stored(rows)) = (&projection.plasticity, &mut incoming.synapses) {
+            let seed = seed.child("plasticity").index(number);
+            incoming.plastic = Some(Plastic::new(plasticity, rows, range, network.dt_ms, seed));
+        }
+        Ok(incoming)
+    }
+
+    fn longest_delay(&self) -> usize {
+        match &self.synapses {
+            Synapses::Stored(rows) => rows.longest_delay(),
+            Synapses::Procedural(wiring) => wiring.longest_delay(),
+        }
+    }
+
+    /// What each source sends: the amount of its mail times what short-term plasticity leaves of it.
+    fn events<'a>(
+        &mut self,
+        step: u64,
+        dt_ms: f64,
+        mails: impl Iterator<Item = &'a Mail> + Clone,
+        out: &mut Vec<Event>,
+    ) {
+        out.clear();
+        for sent in mails.map(|mail| &mail[self.from]) {
+            for (k, &source) in sent.fired.iter().enumerate() {
+                let mut amount = sent.amounts.get(k).copied().unwrap_or(1.0);
+                if let Some(short_term) = &self.short_term {
+                    amount *= short_term.send(&mut self.resources[source as usize], step, dt_ms) as f32;
+                }
+                out.push(Event { source, step, amount });
+            }
+        }
+    }
+}
+
+impl<F: Float> Shard<F> {
     pub fn build(network: &NetworkDescription, seed: &Seed, index: usize, shards: usize) -> Result<Self> {
         let mut parts = Vec::new();
         for (number, (name, population)) in network.populations.iter().enumerate() {
             let range = range_of(population.size, index, shards);
-            parts.push(Part::new(network, number, population, range, &seed.child("population").child(name)));
+            parts.push(Part::new(network, number, population, range, &seed.child("population").child(name))?);
         }
         let mut incoming = Vec::new();
         for (number, projection) in network.projections.iter().enumerate() {
-            let (from, _) = network.population(&projection.from)?;
-            let (to, target) = network.population(&projection.to)?;
-            let range = range_of(target.size, index, shards);
-            let seed = seed.child("projection").index(number);
-            let rows = Rows::build(network, projection, range, &seed)?;
-            incoming.push(Incoming { from, to, receptor: network.receptor_of(projection)?, rows });
+            let range = range_of(network.population(&projection.to)?.1.size, index, shards);
+            incoming.push(Incoming::build(network, number, seed, &range)?);
         }
         let spikes = vec![vec![]; parts.len()];
-        let spare = vec![vec![]; parts.len()];
-        Ok(Self { parts, incoming, spikes, spare, delivered: 0 })
+        let spare = vec![Sent::default(); parts.len()];
+        Ok(Self { parts, incoming, spikes, spare, delivered: 0, dt_ms: network.dt_ms })
     }
 
     pub fn longest_delay(&self) -> usize {
-        self.incoming.iter().map(|i| i.rows.longest_delay()).max().unwrap_or(1)
+        self.incoming.iter().map(Incoming::longest_delay).max().unwrap_or(1)
     }
 
     pub fn make_room(&mut self, longest_delay: usize) {
         self.parts.iter_mut().for_each(|p| p.make_room(longest_delay));
     }
 
-    pub fn synapses(&self) -> usize {
-        self.incoming.iter().map(|i| i.rows.len()).sum()
+    /// Synapses and the bytes they take.
+    pub fn synapses(&self) -> (usize, usize) {
+        let stored = self.incoming.iter().filter_map(|i| match &i.synapses {
+            Synapses::Stored(rows) => Some((rows.len(), rows.bytes())),
+            Synapses::Procedural(_) => None,
+        });
+        stored.fold((0, 0), |sum, rows| (sum.0 + rows.0, sum.1 + rows.1))
     }
 
-    pub fn spikes(&self, population: usize) -> &[(u64, u32)] {
-        &self.spikes[population]
-    }
-
-    pub fn voltages(&self, population: usize) -> &[f64] {
-        self.parts[population].voltages()
-    }
-
-    /// Moves all neurons by a step and returns who spiked.
-    pub fn advance(&mut self, step: u64) -> Mail {
+    /// Moves all neurons by a step and returns what they send.
+    pub fn advance(&mut self, step: u64, keep_spikes: bool) -> Mail {
         let mut mail = std::mem::take(&mut self.spare);
-        mail.resize_with(self.parts.len(), Vec::new);
-        for ((part, fired), kept) in self.parts.iter_mut().zip(&mut mail).zip(&mut self.spikes) {
-            fired.clear();
-            part.advance(step, fired);
-            kept.extend(fired.iter().map(|n| (step, *n)));
+        mail.resize_with(self.parts.len(), Sent::default);
+        for ((part, sent), kept) in self.parts.iter_mut().zip(&mut mail).zip(&mut self.spikes) {
+            sent.fired.clear();
+            sent.amounts.clear();
+            part.advance(step, &mut sent.fired, &mut sent.amounts);
+            if keep_spikes && sent.amounts.is_empty() {
+                kept.extend(sent.fired.iter().map(|n| (step, *n)));
+            }
         }
         mail
     }
@@ -91,13 +168,36 @@ impl Shard {
         self.spare = mail;
     }
 
-    /// Puts the events of all shards' spikes into the buffers.
-    pub fn deliver<'a>(&mut self, step: u64, mails: impl Iterator<Item = &'a Mail> + Clone) {
-        for incoming in &self.incoming {
+    /// Puts the events of all shards' spikes into the buffers; `own` is what this shard sent.
+    pub fn deliver<'a>(&mut self, step: u64, own: usize, mails: impl Iterator<Item = &'a Mail> + Clone) {
+        let mut events = Vec::new();
+        let mut drawn = Drawn::default();
+        for incoming in &mut self.incoming {
             let part = &mut self.parts[incoming.to];
-            for mail in mails.clone() {
-                for &source in &mail[incoming.from] {
-                    self.delivered += deliver_row(part, incoming, source as usize, step);
+            if let (Some(plastic), Synapses::Stored(rows)) = (&mut incoming.plastic, &mut incoming.synapses) {
+                let fired = mails.clone().flat_map(|mail| mail[incoming.from].fired.iter().copied());
+                let post = mails.clone().nth(own).map_or(&[][..], |mail| &mail[incoming.to].fired);
+                self.delivered += plastic.step(rows, part, incoming.receptor, step, fired, post);
+                continue;
+            }
+            incoming.events(step, self.dt_ms, mails.clone(), &mut events);
+            match &incoming.synapses {
+                Synapses::Stored(rows) => {
+                    for event in &events {
+                        self.delivered += deliver_row(part, incoming.receptor, rows, incoming.failing, *event);
+                    }
+                }
+                Synapses::Procedural(wiring) => {
+                    // Chunk by chunk, so that the targets written to stay in the cache.
+                    for chunk in wiring.chunks(&(part.first..part.first + part.len)) {
+                        for event in &events {
+                            drawn.clear();
+                            wiring.row_of(event.source as usize, chunk, &mut drawn);
+                            let fresh =
+                                Fresh { drawn: &drawn, weight: wiring.shared_weight(), delay: wiring.shared_delay() };
+                            self.delivered += deliver_drawn(part, incoming.receptor, &fresh, incoming.failing, *event);
+                        }
+                    }
                 }
             }
         }
@@ -113,45 +213,4 @@ impl Shard {
         }
         Ok(())
     }
-}
-
-/// Adds one source's events; returns how many.
-fn deliver_row(part: &mut Part, incoming: &Incoming, source: usize, step: u64) -> u64 {
-    let rows = &incoming.rows;
-    let range = rows.offsets[source] as usize..rows.offsets[source + 1] as usize;
-    let count = range.len() as u64;
-    match (&rows.targets, &rows.weights, &rows.delays) {
-        (Targets::Narrow(t), Shared::One(w), Shared::One(d)) => {
-            let slot = part.slot(incoming.receptor, step + u64::from(*d));
-            let weight = f64::from(*w);
-            t[range].iter().for_each(|target| slot[*target as usize] += weight);
-        }
-        (Targets::Wide(t), Shared::One(w), Shared::One(d)) => {
-            let slot = part.slot(incoming.receptor, step + u64::from(*d));
-            let weight = f64::from(*w);
-            t[range].iter().for_each(|target| slot[*target as usize] += weight);
-        }
-        (Targets::Narrow(t), Shared::Each(w), Shared::One(d)) => {
-            let slot = part.slot(incoming.receptor, step + u64::from(*d));
-            t[range.clone()].iter().zip(&w[range]).for_each(|(target, w)| slot[*target as usize] += f64::from(*w));
-        }
-        (targets, weights, delays) => {
-            for i in range {
-                let target = match targets {
-                    Targets::Narrow(t) => t[i] as usize,
-                    Targets::Wide(t) => t[i] as usize,
-                };
-                let weight = match weights {
-                    Shared::One(w) => *w,
-                    Shared::Each(w) => w[i],
-                };
-                let delay = match delays {
-                    Shared::One(d) => *d,
-                    Shared::Each(d) => d[i],
-                };
-                part.slot(incoming.receptor, step + u64::from(delay))[target] += f64::from(weight);
-            }
-        }
-    }
-    count
 }

@@ -1,7 +1,13 @@
 //! Rates by mean-field theory, of the same descriptions that are simulated.
 
 mod brunel;
+mod conductance;
+mod langevin;
+mod self_consistent;
 mod siegert;
 
 pub use brunel::{MeanField, mean_field};
+pub use conductance::{ConductanceTheory, Membrane, Strong};
+pub use langevin::Found;
+pub use self_consistent::{Root, Search};
 pub use siegert::{coloured_shift, siegert_rate_hz};

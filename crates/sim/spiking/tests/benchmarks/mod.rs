@@ -6,13 +6,10 @@ use std::collections::BTreeMap;
 
 use rheobase_core::SpikeTrains;
 use rheobase_spiking::network::{
-    ConnectionRule, Distribution, NetworkDescription, PoissonInput, Population, Projection, Receptor,
+    ConnectionRule, Distribution, Failure, NetworkDescription, PoissonInput, Population, Precision, Projection,
+    Receptor,
 };
-use rheobase_spiking::neuron::{Lif, Neuron};
-
-fn constant(value: f64) -> Distribution {
-    Distribution::Constant { value }
-}
+use rheobase_spiking::neuron::{HodgkinHuxley, Lif, Neuron};
 
 fn normal(mean: f64, sd: f64) -> Distribution {
     Distribution::Normal { mean, sd, at_least: f64::MIN, at_most: f64::MAX }
@@ -30,14 +27,7 @@ fn projections(
         .into_iter()
         .flat_map(|(from, weight, receptor)| {
             let rule = &rule;
-            to.map(move |to| Projection {
-                from: from.into(),
-                to: to.into(),
-                receptor: receptor.into(),
-                rule: rule(from),
-                weight: constant(weight),
-                delay_ms: constant(delay_ms),
-            })
+            to.map(move |to| Projection::new(from, to, receptor, rule(from), weight, delay_ms))
         })
         .collect()
 }
@@ -61,15 +51,14 @@ pub fn coba(size: usize) -> NetworkDescription {
         ("gaba".to_owned(), Receptor::ExponentialConductance { tau_ms: 10.0, e_mv: -80.0 }),
     ]);
     let population = Population {
-        size,
-        neuron: Neuron::Lif(VOGELS_ABBOTT),
         receptors,
         start_mv: Some(normal(-65.0, 5.0)),
         start: BTreeMap::from([("ampa".into(), normal(4.0, 1.5)), ("gaba".into(), normal(20.0, 12.0))]),
-        input: vec![],
+        ..Population::new(size, Neuron::Lif(VOGELS_ABBOTT))
     };
     NetworkDescription {
         dt_ms: 0.1,
+        precision: Precision::Double,
         populations: two_populations(size, &population),
         projections: projections(sparse(size), [0.6, 6.7], ["ampa", "gaba"], 0.1),
     }
@@ -82,29 +71,34 @@ pub fn cuba(size: usize) -> NetworkDescription {
         ("inhibition".to_owned(), Receptor::ExponentialCurrent { tau_ms: 10.0 }),
     ]);
     let population = Population {
-        size,
-        neuron: Neuron::Lif(Lif { rest_mv: -49.0, ..VOGELS_ABBOTT }),
         receptors,
         start_mv: Some(Distribution::Uniform { low: -60.0, high: -50.0 }),
-        start: BTreeMap::new(),
-        input: vec![],
+        ..Population::new(size, Neuron::Lif(Lif { rest_mv: -49.0, ..VOGELS_ABBOTT }))
     };
     NetworkDescription {
         dt_ms: 0.1,
+        precision: Precision::Double,
         populations: two_populations(size, &population),
         projections: projections(sparse(size), [1.62, -9.0], ["excitation", "inhibition"], 0.1),
     }
+}
+
+/// Conductances with Hodgkin-Huxley neurons (Brette et al. 2007); conductances in nS.
+pub fn hodgkin_huxley(size: usize) -> NetworkDescription {
+    let mut network = coba(size);
+    for population in network.populations.values_mut() {
+        population.neuron = Neuron::HodgkinHuxley(HodgkinHuxley::default());
+        population.start = BTreeMap::from([("ampa".into(), normal(40.0, 15.0)), ("gaba".into(), normal(200.0, 120.0))]);
+    }
+    network.projections = projections(sparse(size), [6.0, 67.0], ["ampa", "gaba"], 0.1);
+    network
 }
 
 /// Brunel 2000, model A: 1000 and 250 inputs at full size, weights of .1 and -.1 g mV.
 pub fn brunel(size: usize, g: f64, eta: f64) -> NetworkDescription {
     let (excitatory, inhibitory) = (size * 4 / 50, size / 50);
     let population = Population {
-        size,
-        neuron: Neuron::Lif(Lif::default()),
         receptors: BTreeMap::from([("jump".to_owned(), Receptor::Delta)]),
-        start_mv: None,
-        start: BTreeMap::new(),
         input: vec![PoissonInput {
             receptor: "jump".into(),
             // nu_thr = theta / (J C_E tau) = 10 Hz for each of 1000 sources.
@@ -113,6 +107,7 @@ pub fn brunel(size: usize, g: f64, eta: f64) -> NetworkDescription {
             start_ms: 0.0,
             stop_ms: 1e15,
         }],
+        ..Population::new(size, Neuron::Lif(Lif::default()))
     };
     let rule = |from: &str| ConnectionRule::FixedInDegree {
         count: if from == "excitatory" { excitatory } else { inhibitory },
@@ -123,8 +118,73 @@ pub fn brunel(size: usize, g: f64, eta: f64) -> NetworkDescription {
     };
     NetworkDescription {
         dt_ms: 0.1,
+        precision: Precision::Double,
         populations: two_populations(size, &population),
         projections: projections(rule, [0.1, -0.1 * g], ["jump", "jump"], 1.5),
+    }
+}
+
+/// How much stronger synapses of 2 ms are that are held at their value at the start of steps of .1 ms: .05 / (1 - e^-.05).
+pub const STEP_FACTOR: f64 = 1.025_208;
+
+/// Strong-sparse weak-dense network (Teramae, Tsubo & Fukai 2012), with its kick. Conductances are in units of the leak, which is
+/// 1/20 per ms in excitatory and 1/10 per ms in inhibitory neurons: an EPSP of 5 mV has the weight 1.
+/// The kick is of 6 mV events.
+pub fn lognormal() -> NetworkDescription {
+    let lif = |tau_ms| Lif {
+        tau_ms,
+        rest_mv: -70.0,
+        threshold_mv: -50.0,
+        reset_mv: -60.0,
+        refractory_ms: 1.0,
+        drive_mv: 0.0,
+    };
+    let population = |size, tau_ms| {
+        Population::new(size, Neuron::Lif(lif(tau_ms)))
+            .with_receptor("ampa", Receptor::ExponentialConductance { tau_ms: 2.0, e_mv: 0.0 })
+            .with_receptor("gaba", Receptor::ExponentialConductance { tau_ms: 2.0, e_mv: -80.0 })
+    };
+    let kick =
+        |weight| vec![PoissonInput { receptor: "ampa".into(), rate_hz: 25.0, weight, start_ms: 0.0, stop_ms: 100.0 }];
+    let sparse = |probability| ConnectionRule::FixedProbability { probability, autapses: false };
+    let mut populations = BTreeMap::from([
+        ("excitatory".to_owned(), population(10_000, 20.0)),
+        ("inhibitory".to_owned(), population(2000, 10.0)),
+    ]);
+    for (population, weight) in populations.values_mut().zip([1.2, 0.6]) {
+        population.input = kick(weight);
+    }
+    let uniform = |low, high| Distribution::Uniform { low, high };
+    let mut projections = vec![
+        Projection::new("excitatory", "excitatory", "ampa", sparse(0.1), 0.0, 1.0),
+        Projection::new("excitatory", "inhibitory", "ampa", sparse(0.1), 0.018 * 10.0, 1.0),
+        Projection::new("inhibitory", "excitatory", "gaba", sparse(0.5), 0.002 * 20.0, 1.0),
+        Projection::new("inhibitory", "inhibitory", "gaba", sparse(0.5), 0.0025 * 10.0, 1.0),
+    ];
+    projections.iter_mut().for_each(|p| p.delay_ms = uniform(0.1, 2.0));
+    projections[0].delay_ms = uniform(1.0, 3.0);
+    // mu + ln .2: weights are a fifth of the EPSP in mV.
+    let mu = 0.2_f64.ln() + 1.0;
+    projections[0].weight = Distribution::Lognormal { mu: mu - 5.0_f64.ln(), sigma: 1.0, at_most: 4.0 };
+    projections[0].failure = Some(Failure::Weak { half_weight: 0.02 });
+    for projection in &mut projections {
+        strengthen(projection, STEP_FACTOR);
+    }
+    NetworkDescription { dt_ms: 0.1, precision: Precision::Double, populations, projections }
+}
+
+/// Multiplies weights.
+pub fn strengthen(projection: &mut Projection, factor: f64) {
+    match &mut projection.weight {
+        Distribution::Constant { value } => *value *= factor,
+        Distribution::Lognormal { mu, at_most, .. } => {
+            *mu += factor.ln();
+            *at_most *= factor;
+        }
+        other => panic!("{other:?}"),
+    }
+    if let Some(Failure::Weak { half_weight }) = &mut projection.failure {
+        *half_weight *= factor;
     }
 }
 

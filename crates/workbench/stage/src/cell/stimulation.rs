@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use ndarray::{ArrayD, IxDyn};
+use rheobase_core::expression::{Dimension, Program, parse};
 use rheobase_core::{Estimate, statistics};
 use rheobase_data::Table;
 use rheobase_data::npy::Array;
-use rheobase_dendrite::expression::{Dimension, Program, parse};
 use rheobase_dendrite::{Error, Method, Settings};
 use rheobase_pipeline::{Complaint, Context, Input, Outcome, OutputInfo, Role, StageError};
 use rheobase_report::figure::{Chart, Marks, Series};

@@ -60,7 +60,7 @@ impl Kind for PointNeuronKind {
                 let message = format!("{} currents for {} pulses", trial.currents.len(), p.pulses_ms.len());
                 return Some(complaint(&["trials", name, "currents"], message, "give one for each pulse"));
             }
-            let error = trial.neuron.check(&format!("trial {name}")).err()?;
+            let error = trial.neuron.check(&format!("trial {name}"), p.dt_ms).err()?;
             Some(complaint(&["trials", name, "neuron"], error.to_string(), "mend this parameter"))
         };
         p.trials.iter().filter_map(check).collect()
@@ -123,7 +123,7 @@ fn measure(p: &PointNeuronParameters, name: &str, trial: &Trial, spikes: &[f64],
     if let (Some(first), Some(last)) = (gaps.first(), gaps.last()) {
         outcome.metric(&format!("{name}_adaptation"), number((last - first) / (last + first), "adaptation index", ""));
     }
-    if let Neuron::Lif(lif) = trial.neuron {
+    if let Neuron::Lif(lif) = &trial.neuron {
         for (k, current) in trial.currents.iter().enumerate() {
             let suffix = if k == 0 { String::new() } else { format!("_{}", k + 1) };
             let theory = number(lif.rate_hz(*current), "rate in closed form", "Hz");

@@ -80,6 +80,8 @@ impl Program {
                         Function::Ln => one(a, out, ln),
                         Function::Linoid => one(a, out, linoid),
                         Function::Logistic => one(a, out, logistic),
+                        Function::Sin => one(a, out, libm::sin),
+                        Function::Cos => one(a, out, libm::cos),
                     }
                 }
                 Node::IfElse(condition, yes, no) => {
@@ -105,6 +107,8 @@ impl Program {
                     Function::Ln => values[a].ln(),
                     Function::Linoid => linoid(values[a]),
                     Function::Logistic => logistic(values[a]),
+                    Function::Sin => values[a].sin(),
+                    Function::Cos => values[a].cos(),
                 },
                 Node::IfElse(condition, yes, no) => {
                     T::if_else(values[condition].value() > 0.0, values[yes], values[no])
@@ -209,7 +213,7 @@ mod tests {
         assert!(problem("exp(v)").contains("must be a plain number; it is mV"));
         assert!(problem("2 * w").contains("\"w\" is neither a variable (v, distance) nor a unit"));
         assert!(problem("2 * (3 + 4").contains("\")\" was expected"));
-        assert!(problem("sin(3)").contains("not a function; known are exp"));
+        assert!(problem("tan(3)").contains("not a function; known are exp"));
         assert!(problem("").contains("was expected"));
         assert!(problem(&"(".repeat(1000)).contains("nested too deeply"));
     }

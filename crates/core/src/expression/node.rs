@@ -49,6 +49,10 @@ pub enum Function {
     Linoid,
     /// 1 / (1 + e^-a)
     Logistic,
+    /// sine
+    Sin,
+    /// cosine
+    Cos,
 }
 
 impl Operator {
@@ -90,6 +94,8 @@ impl Function {
             Self::Ln => crate::math::ln(a),
             Self::Linoid => crate::math::linoid(a),
             Self::Logistic => crate::math::logistic(a),
+            Self::Sin => libm::sin(a),
+            Self::Cos => libm::cos(a),
         }
     }
 }

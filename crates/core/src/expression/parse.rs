@@ -1,11 +1,13 @@
 //! From text to a tree with checked units.
 //!
 //! Numbers may carry a unit (`27 mV`); operators are `+ - * / ^`, comparisons `< <= > >=`, `and or not`, functions
-//! `exp ln sqrt abs min max linoid logistic` and `if(condition, yes, no)`. `linoid(x)` is x / (1 - exp(-x)), guarded at 0.
+//! `exp ln sqrt sin cos abs min max linoid logistic` and `if(condition, yes, no)`. `linoid(x)` is x / (1 - exp(-x)), guarded at 0.
 
+use super::ExpressionError;
 use super::node::{Function, Node, Operator};
 use super::units::{Dimension, unit};
-use crate::{Error, Result};
+
+type Result<T> = std::result::Result<T, ExpressionError>;
 
 /// A parsed formula: nodes in an order in which each comes after what it uses; the last is the result. Equal nodes are
 /// stored once.
@@ -53,7 +55,7 @@ struct Parser<'a> {
 impl<'a> Parser<'a> {
     fn fail<T>(&self, at: usize, problem: String) -> Result<T> {
         let at = self.text[..at.min(self.text.len())].chars().count() + 1;
-        Err(Error::Expression { text: self.text.into(), at, problem })
+        Err(ExpressionError { text: self.text.into(), at, problem })
     }
 
     fn space(&mut self) {
@@ -347,6 +349,8 @@ impl<'a> Parser<'a> {
             "ln" | "log" => unary(Function::Ln)?,
             "linoid" => unary(Function::Linoid)?,
             "logistic" => unary(Function::Logistic)?,
+            "sin" => unary(Function::Sin)?,
+            "cos" => unary(Function::Cos)?,
             "sqrt" => {
                 unary(Function::Ln)?;
                 let half = self.push(Node::Constant(0.5), Dimension::NONE);
@@ -374,7 +378,7 @@ impl<'a> Parser<'a> {
                 return Ok(self.push(Node::IfElse(arguments[0], arguments[1], arguments[2]), dimension));
             }
             _ => {
-                let known = "exp, ln, sqrt, abs, min, max, linoid, logistic, if";
+                let known = "exp, ln, sqrt, sin, cos, abs, min, max, linoid, logistic, if";
                 return self.fail(start, format!("\"{name}\" is not a function; known are {known}"));
             }
         };

@@ -1,0 +1,192 @@
+//! The shards of a network and the threads that move them, in one precision.
+
+use std::sync::{PoisonError, RwLock};
+
+use rheobase_core::Seed;
+
+use super::barrier::Barrier;
+use super::shard::{Mail, Shard, Synapses};
+use super::snapshot::Snapshot;
+use crate::network::{NetworkDescription, Precision, Weights};
+use crate::{Error, Float, Result};
+
+/// What a simulation asks of its shards, whatever their precision.
+pub(super) trait Engine: Send + Sync {
+    /// Runs steps `first..first + steps`; spikes are kept or only counted.
+    fn run_steps(&mut self, first: u64, steps: u64, keep_spikes: bool);
+    /// Stored synapses and their bytes.
+    fn synapses(&self) -> (usize, usize);
+    /// Events delivered so far.
+    fn delivered(&self) -> u64;
+    /// Steps and neurons of the spikes of a population, shard by shard.
+    fn spikes(&self, population: usize) -> Vec<&[(u64, u32)]>;
+    /// Present values of a population: the voltage, a slow variable or a receptor's state.
+    fn values(&self, population: usize, what: Quantity) -> Vec<f64>;
+    /// Stored synapses of a projection: source, target, weight, ordered by target and source.
+    fn synapses_of(&self, projection: usize) -> Vec<(u32, u32, f32)>;
+    /// Sets the rates of point processes.
+    fn set_rates(&mut self, population: usize, rates_hz: &[f64]) -> Result<()>;
+    /// Gives a reward to a projection's eligible synapses.
+    fn reward(&mut self, projection: usize, size: f64, step: u64);
+    /// Refuses voltages that are not finite.
+    fn require_finite(&self, network: &NetworkDescription, time_ms: f64) -> Result<()>;
+    /// Takes the whole state.
+    fn snapshot(&self, network: &NetworkDescription, steps: u64) -> Snapshot;
+    /// Sets the whole state.
+    fn restore(&mut self, snapshot: &Snapshot) -> Result<()>;
+}
+
+/// Something that can be read from a neuron.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Quantity {
+    Voltage,
+    Slow(usize),
+    Receptor(usize),
+}
+
+pub(super) struct Shards<F>(pub Vec<Shard<F>>);
+
+/// Builds a network's shards, each on its thread.
+pub(super) fn build(network: &NetworkDescription, seed: &Seed, threads: usize) -> Result<Box<dyn Engine>> {
+    Ok(match network.precision {
+        Precision::Single => Box::new(Shards::<f32>::build(network, seed, threads)?),
+        Precision::Double => Box::new(Shards::<f64>::build(network, seed, threads)?),
+    })
+}
+
+impl<F: Float> Shards<F> {
+    fn build(network: &NetworkDescription, seed: &Seed, threads: usize) -> Result<Self> {
+        let build = |index: usize| Shard::build(network, seed, index, threads);
+        let shards: Result<Vec<Shard<F>>> = if threads == 1 {
+            build(0).map(|shard| vec![shard])
+        } else {
+            std::thread::scope(|scope| {
+                let build = &build;
+                let running: Vec<_> = (0..threads).map(|i| scope.spawn(move || build(i))).collect();
+                running
+                    .into_iter()
+                    .map(|t| t.join().unwrap_or_else(|_| Err(Error::Description("building a shard failed".into()))))
+                    .collect()
+            })
+        };
+        let mut shards = shards?;
+        // Every shard keeps events for as many steps as the longest delay of all.
+        let longest = shards.iter().map(Shard::longest_delay).max().unwrap_or(1);
+        shards.iter_mut().for_each(|s| s.make_room(longest));
+        Ok(Self(shards))
+    }
+}
+
+impl<F: Float> Engine for Shards<F> {
+    fn run_steps(&mut self, first: u64, steps: u64, keep_spikes: bool) {
+        if let [shard] = &mut self.0[..] {
+            for step in first..first + steps {
+                let mail = shard.advance(step, keep_spikes);
+                shard.deliver(step, 0, std::iter::once(&mail));
+                shard.keep(mail);
+            }
+            return;
+        }
+        let threads = self.0.len();
+        // Two boxes for each shard: while one is read the next step's spikes go into the other.
+        let boxes: Vec<[RwLock<Mail>; 2]> = (0..threads).map(|_| [RwLock::default(), RwLock::default()]).collect();
+        let barrier = Barrier::new(threads);
+        let (boxes, barrier) = (&boxes, &barrier);
+        std::thread::scope(|scope| {
+            for (index, shard) in self.0.iter_mut().enumerate() {
+                scope.spawn(move || {
+                    for step in first..first + steps {
+                        let parity = (step & 1) as usize;
+                        let mut mail = shard.advance(step, keep_spikes);
+                        // Nobody else touches this box now: its readers have passed the barrier of the step between.
+                        let mut slot = boxes[index][parity].write().unwrap_or_else(PoisonError::into_inner);
+                        std::mem::swap(&mut *slot, &mut mail);
+                        drop(slot);
+                        shard.keep(mail);
+                        barrier.wait();
+                        let all: Vec<_> =
+                            boxes.iter().map(|b| b[parity].read().unwrap_or_else(PoisonError::into_inner)).collect();
+                        shard.deliver(step, index, all.iter().map(|mail| &**mail));
+                    }
+                });
+            }
+        });
+    }
+
+    fn synapses(&self) -> (usize, usize) {
+        self.0.iter().map(Shard::synapses).fold((0, 0), |a, b| (a.0 + b.0, a.1 + b.1))
+    }
+
+    fn delivered(&self) -> u64 {
+        self.0.iter().map(|s| s.delivered).sum()
+    }
+
+    fn spikes(&self, population: usize) -> Vec<&[(u64, u32)]> {
+        self.0.iter().map(|s| &s.spikes[population][..]).collect()
+    }
+
+    fn values(&self, population: usize, what: Quantity) -> Vec<f64> {
+        let mut all = Vec::new();
+        for part in self.0.iter().map(|s| &s.parts[population]) {
+            let values = match what {
+                Quantity::Voltage => &part.v,
+                Quantity::Slow(k) => &part.slow[k],
+                Quantity::Receptor(k) => &part.receptors[k].x,
+            };
+            all.extend(values.iter().take(part.len).map(|v| v.value()));
+        }
+        all
+    }
+
+    fn synapses_of(&self, projection: usize) -> Vec<(u32, u32, f32)> {
+        let mut all = Vec::new();
+        for shard in &self.0 {
+            let incoming = &shard.incoming[projection];
+            let Synapses::Stored(rows) = &incoming.synapses else { continue };
+            let first = shard.parts[incoming.to].first as u32;
+            for source in 0..rows.offsets.len() - 1 {
+                for i in rows.offsets[source] as usize..rows.offsets[source + 1] as usize {
+                    let weight = match &rows.weights {
+                        Weights::One(w) => *w,
+                        Weights::Each(w) => w[i],
+                    };
+                    all.push((source as u32, first + rows.targets.get(i) as u32, weight));
+                }
+            }
+        }
+        // Shards come one after the other; synapses of a pair keep their order.
+        all.sort_by_key(|(source, target, _)| (*target, *source));
+        all
+    }
+
+    fn set_rates(&mut self, population: usize, rates_hz: &[f64]) -> Result<()> {
+        for part in self.0.iter_mut().map(|s| &mut s.parts[population]) {
+            let (first, len) = (part.first, part.len);
+            let Some(processes) = &mut part.processes else {
+                return Err(Error::Description("only populations of point processes (renewal) have rates".into()));
+            };
+            processes.rates_hz.copy_from_slice(&rates_hz[first..first + len]);
+        }
+        Ok(())
+    }
+
+    fn reward(&mut self, projection: usize, size: f64, step: u64) {
+        for incoming in self.0.iter_mut().map(|s| &mut s.incoming[projection]) {
+            if let (Some(plastic), Synapses::Stored(rows)) = (&incoming.plastic, &mut incoming.synapses) {
+                plastic.give(rows, size, step);
+            }
+        }
+    }
+
+    fn require_finite(&self, network: &NetworkDescription, time_ms: f64) -> Result<()> {
+        self.0.iter().try_for_each(|s| s.require_finite(network, time_ms))
+    }
+
+    fn snapshot(&self, network: &NetworkDescription, steps: u64) -> Snapshot {
+        Snapshot::of(&self.0, network, steps)
+    }
+
+    fn restore(&mut self, snapshot: &Snapshot) -> Result<()> {
+        snapshot.restore(&mut self.0)
+    }
+}

@@ -1,0 +1,290 @@
+//! The loops over 64 neurons of each model.
+
+use rheobase_core::expression;
+
+use super::part::{Leak, Part};
+use super::receptor::{Action, Sums, block, block_mut};
+use crate::Float;
+use crate::neuron::{Input, Neuron, PointNeuron, with_point_neuron};
+use crate::random::{BLOCK, normal_block, philox_block};
+
+/// Moves 64 neurons by a step and appends the numbers of those that spike.
+#[inline(always)]
+pub(super) fn advance_block<F: Float>(
+    part: &mut Part<F>,
+    from: usize,
+    number: u32,
+    step: u64,
+    sums: &Sums<F, BLOCK>,
+    jumps: &[F; BLOCK],
+    fired: &mut Vec<u32>,
+) {
+    match &part.neuron {
+        Neuron::Lif(_) | Neuron::Graded(_) => leaky(part, from, number, step, sums, jumps, fired),
+        Neuron::ThresholdUnit(_) => threshold_units(part, from, number, step, jumps, fired),
+        Neuron::Described(_) => described(part, from, step, sums, jumps, fired),
+        _ if part.varied.is_some() => different(part, from, sums, jumps, fired),
+        neuron => with_point_neuron!(*neuron, n => point_neurons(part, &n, from, sums, jumps, fired), ()),
+    }
+}
+
+/// A leaky neuron's voltage after a step; exact for conductances that stay at their mean over it.
+#[inline(always)]
+fn driven<F: Float>(v: F, leak: &Leak<F>, conductance: F, pull: F) -> F {
+    let total = F::of(1.0) + conductance;
+    let target = (leak.steady + pull) / total;
+    (v - target).mul_add((leak.rate * total).exp(), target)
+}
+
+#[inline(always)]
+fn leaky<F: Float>(
+    part: &mut Part<F>,
+    from: usize,
+    number: u32,
+    step: u64,
+    sums: &Sums<F, BLOCK>,
+    jumps: &[F; BLOCK],
+    fired: &mut Vec<u32>,
+) {
+    let conductances = part.receptors.iter().any(|r| matches!(r.action, Action::Conductance { .. }));
+    let mut pushed = *jumps;
+    if part.noise > 0.0 {
+        let normal = normal_block(part.key, number, step);
+        for i in 0..BLOCK {
+            pushed[i] += F::of(part.noise * normal[i]);
+        }
+    }
+    for i in 0..BLOCK {
+        pushed[i] += sums.current[i];
+    }
+    let leak = part.leak;
+    let v: &mut [F; BLOCK] = block_mut(&mut part.v, from);
+    let timer: &mut [F; BLOCK] = block_mut(&mut part.timer, from);
+    let mut above = 0_u32;
+    if !part.leaks.is_empty() {
+        let leaks: &[Leak<F>; BLOCK] = block(&part.leaks, from);
+        for i in 0..BLOCK {
+            let moved = driven(v[i], &leaks[i], sums.conductance[i], sums.pull[i]) + pushed[i];
+            v[i] = if timer[i] > F::default() { v[i] } else { moved };
+            above += u32::from(v[i] >= leaks[i].threshold);
+        }
+    } else if conductances {
+        for i in 0..BLOCK {
+            let moved = driven(v[i], &leak, sums.conductance[i], sums.pull[i]) + pushed[i];
+            v[i] = if timer[i] > F::default() { v[i] } else { moved };
+            above += u32::from(v[i] >= leak.threshold);
+        }
+    } else {
+        for i in 0..BLOCK {
+            let moved = (v[i] - leak.steady).mul_add(leak.keep, leak.steady) + pushed[i];
+            v[i] = if timer[i] > F::default() { v[i] } else { moved };
+            above += u32::from(v[i] >= leak.threshold);
+        }
+    }
+    for t in timer.iter_mut() {
+        let next = *t - F::of(1.0);
+        *t = if next > F::default() { next } else { F::default() };
+    }
+    if above > 0 {
+        for i in 0..BLOCK {
+            let leak = part.leaks.get(from + i).copied().unwrap_or(part.leak);
+            if part.v[from + i] < leak.threshold {
+                continue;
+            }
+            part.v[from + i] = leak.reset;
+            part.timer[from + i] = leak.refractory;
+            send(part.first, part.len, from + i, fired);
+        }
+    }
+}
+
+/// What fills the last block up is no neuron.
+#[inline(always)]
+fn send(first: usize, len: usize, i: usize, fired: &mut Vec<u32>) {
+    if i < len {
+        fired.push((first + i) as u32);
+    }
+}
+
+#[inline(always)]
+fn point_neurons<F: Float, N: PointNeuron>(
+    part: &mut Part<F>,
+    neuron: &N,
+    from: usize,
+    sums: &Sums<F, BLOCK>,
+    jumps: &[F; BLOCK],
+    fired: &mut Vec<u32>,
+) {
+    let (peak, clamped, dt) = (F::of(neuron.peak_mv()), neuron.clamped(), F::of(part.dt_ms));
+    let mut any = false;
+    {
+        let [a, b, c] = &mut part.slow[..] else { return };
+        let v: &mut [F; BLOCK] = block_mut(&mut part.v, from);
+        let (a, b, c): (&mut [F; BLOCK], &mut [F; BLOCK], &mut [F; BLOCK]) =
+            (block_mut(a, from), block_mut(b, from), block_mut(c, from));
+        let timer: &[F; BLOCK] = block(&part.timer, from);
+        for i in 0..BLOCK {
+            let zero = F::default();
+            let state = [
+                v[i],
+                if N::SLOW > 0 { a[i] } else { zero },
+                if N::SLOW > 1 { b[i] } else { zero },
+                if N::SLOW > 2 { c[i] } else { zero },
+            ];
+            let input = Input { current: sums.current[i], conductance: sums.conductance[i], pull: sums.pull[i] };
+            let next = neuron.advance(state, input, dt);
+            let held = timer[i] > zero;
+            v[i] = if held && clamped { state[0] } else { next[0] + jumps[i] };
+            if N::SLOW > 0 {
+                a[i] = next[1];
+            }
+            if N::SLOW > 1 {
+                b[i] = next[2];
+            }
+            if N::SLOW > 2 {
+                c[i] = next[3];
+            }
+            any |= v[i] >= peak;
+        }
+    }
+    finish(part, from, any, fired);
+}
+
+/// The same for neurons that differ, one by one.
+fn different<F: Float>(
+    part: &mut Part<F>,
+    from: usize,
+    sums: &Sums<F, BLOCK>,
+    jumps: &[F; BLOCK],
+    fired: &mut Vec<u32>,
+) {
+    let dt = F::of(part.dt_ms);
+    let mut any = false;
+    for i in 0..BLOCK {
+        let at = from + i;
+        let state = [part.v[at], part.slow[0][at], part.slow[1][at], part.slow[2][at]];
+        let input = Input { current: sums.current[i], conductance: sums.conductance[i], pull: sums.pull[i] };
+        let held = part.timer[at] > F::default();
+        let (next, peak) = with_point_neuron!(part.model(at), n => {
+            let mut next = n.advance(state, input, dt);
+            next[0] = if held && n.clamped() { state[0] } else { next[0] + jumps[i] };
+            (next, n.peak_mv())
+        }, (state, f64::MAX));
+        part.v[at] = next[0];
+        part.slow.iter_mut().zip(&next[1..]).for_each(|(s, x)| s[at] = *x);
+        any |= next[0] >= F::of(peak);
+    }
+    finish(part, from, any, fired);
+}
+
+/// Counts refractory times down and resets those that spike.
+#[inline(always)]
+fn finish<F: Float>(part: &mut Part<F>, from: usize, any: bool, fired: &mut Vec<u32>) {
+    for at in (from..from + BLOCK).filter(|_| any) {
+        let model = part.model(at);
+        if part.v[at] < F::of(model.threshold_mv()) || part.timer[at] > F::default() {
+            continue;
+        }
+        let state = [part.v[at], part.slow[0][at], part.slow[1][at], part.slow[2][at]].map(F::value);
+        let after = with_point_neuron!(model, n => n.reset(state), state);
+        // The time counts from the next step on.
+        let wait = (model.refractory_ms() / part.dt_ms).round();
+        part.v[at] = F::of(after[0]);
+        part.slow.iter_mut().zip(&after[1..]).for_each(|(s, x)| s[at] = F::of(*x));
+        part.timer[at] = F::of(if wait > 0.0 { wait + 1.0 } else { 0.0 });
+        send(part.first, part.len, at, fired);
+    }
+    for t in &mut part.timer[from..from + BLOCK] {
+        let next = *t - F::of(1.0);
+        *t = if next > F::default() { next } else { F::default() };
+    }
+}
+
+fn threshold_units<F: Float>(
+    part: &mut Part<F>,
+    from: usize,
+    number: u32,
+    step: u64,
+    jumps: &[F; BLOCK],
+    fired: &mut Vec<u32>,
+) {
+    let uniform = philox_block(part.key, number, step, u32::MAX);
+    for i in 0..BLOCK {
+        let Neuron::ThresholdUnit(unit) = part.model(from + i) else { continue };
+        let mut input = unit.bias + jumps[i].value();
+        if unit.temperature > 0.0 {
+            // Logistic noise: the sum reaches the threshold with the probability of the stochastic unit.
+            let u = (f64::from(uniform[i]) + 0.5) / 4_294_967_296.0;
+            input += unit.temperature * rheobase_core::math::ln(u / (1.0 - u));
+        }
+        let active = input >= unit.threshold;
+        part.v[from + i] = F::of(input);
+        if active {
+            send(part.first, part.len, from + i, fired);
+        }
+    }
+}
+
+#[inline(always)]
+fn described<F: Float>(
+    part: &mut Part<F>,
+    from: usize,
+    step: u64,
+    sums: &Sums<F, BLOCK>,
+    jumps: &[F; BLOCK],
+    fired: &mut Vec<u32>,
+) {
+    const SMALL: usize = expression::BLOCK;
+    let Some(kernel) = part.described.take() else { return };
+    let (n, t_ms) = (kernel.variables, step as f64 * part.dt_ms);
+    let wait = part.neuron.refractory_ms() / part.dt_ms;
+    let (mut x, mut registers) = (vec![[0.0; SMALL]; n + 2], kernel.registers());
+    for piece in 0..BLOCK / SMALL {
+        let at = from + piece * SMALL;
+        let mut held = [false; SMALL];
+        let mut slow = 0;
+        for (k, row) in x[..n].iter_mut().enumerate() {
+            let values = if k == kernel.voltage {
+                &part.v
+            } else {
+                slow += 1;
+                &part.slow[slow - 1]
+            };
+            for i in 0..SMALL {
+                row[i] = values[at + i].value();
+            }
+        }
+        for i in 0..SMALL {
+            held[i] = part.timer[at + i] > F::default();
+        }
+        x[n + 1] = [t_ms; SMALL];
+        let cut = piece * SMALL..(piece + 1) * SMALL;
+        let inputs = [&sums.current[cut.clone()], &sums.conductance[cut.clone()], &sums.pull[cut.clone()]];
+        let mut above = [false; SMALL];
+        kernel.advance(&mut x, inputs, &jumps[cut], &held, part.dt_ms, &mut registers, &mut above);
+        for i in (0..SMALL).filter(|i| above[*i]) {
+            let mut state: Vec<f64> = x.iter().map(|row| row[i]).collect();
+            kernel.reset(&mut state);
+            x.iter_mut().zip(state).for_each(|(row, value)| row[i] = value);
+            part.timer[at + i] = F::of(wait.round() + 1.0);
+            send(part.first, part.len, at + i, fired);
+        }
+        slow = 0;
+        for (k, row) in x[..n].iter().enumerate() {
+            let values = if k == kernel.voltage {
+                &mut part.v
+            } else {
+                slow += 1;
+                &mut part.slow[slow - 1]
+            };
+            for i in 0..SMALL {
+                values[at + i] = F::of(row[i]);
+            }
+        }
+        for t in &mut part.timer[at..at + SMALL] {
+            let next = *t - F::of(1.0);
+            *t = if next > F::default() { next } else { F::default() };
+        }
+    }
+    part.described = Some(kernel);
+}
