@@ -31,14 +31,18 @@
 //! Times are in ms, voltages in mV; inputs of leaky neurons are in mV of steady depolarisation and conductances in units of
 //! the leak; the other models take the units of their papers (pA and nS, or Izhikevich's).
 
+pub mod codes;
+pub mod conversion;
 mod error;
 mod float;
+pub mod logic;
 mod memory;
 pub mod network;
 pub mod neuron;
 pub mod plasticity;
 mod propagator;
 mod random;
+pub mod sampling;
 mod simulation;
 pub mod theory;
 

@@ -102,14 +102,14 @@ fn the_hodgkin_huxley_network_fires_as_published() {
     assert!((mean(&cvs) - 2.2).abs() < 0.3, "{cvs:?}");
 }
 
-/// systems.md B3 for 200 neurons of 100 s.
+/// systems.md B3 for 200 neurons of 20 s.
 #[test]
 fn point_processes_have_their_rates_and_irregularity() {
     let source = |json: &str| {
         let text = format!(r#"{{ "dt_ms": 0.1, "populations": {{ "a": {{ "size": 200, "neuron": {json} }} }} }}"#);
         let network: NetworkDescription = serde_json::from_str(&text).unwrap();
         let mut simulation = Simulation::new(&network, &Seed::root(6), 2).unwrap();
-        simulation.run_ms(100_000.0, &Silent).unwrap();
+        simulation.run_ms(20_000.0, &Silent).unwrap();
         let trains = simulation.spike_trains("a").unwrap();
         (mean_rate_hz(&trains, 0.0), isi_cv(&trains, 0.0))
     };
@@ -121,8 +121,8 @@ fn point_processes_have_their_rates_and_irregularity() {
         (r#"{ "kind": "renewal", "rate_hz": 30, "course": "sin(0.01 * t / (1 ms)) ^ 2" }"#, 15.0, f64::NAN),
     ] {
         let found = source(json);
-        // 600,000 spikes: rates within .5 %, CVs within .01 (a dead time of 50 steps is exact).
-        assert!((found.0 / rate - 1.0).abs() < 0.01, "{json}: {found:?}");
+        // 120,000 spikes: rates have standard errors of .3 % at most, CVs of .003; short trains lower them by 1 / n, .002.
+        assert!((found.0 / rate - 1.0).abs() < 0.012, "{json}: {found:?}");
         assert!(cv.is_nan() || (found.1 - cv).abs() < 0.02, "{json}: {found:?}");
     }
 }

@@ -98,8 +98,7 @@ fn mistakes_name_population_and_range() {
     });
     assert!(negative.contains("tau_ms of population inhibitory is -1"), "{negative}");
     let endless = refused(|n| {
-        n.projections[0].delay_ms =
-            rheobase_spiking::network::Distribution::Normal { mean: 1.5, sd: 0.5, at_least: 0.1, at_most: f64::MAX };
+        n.projections[0].delay_ms = Distribution::Normal { mean: 1.5, sd: 0.5, at_least: 0.1, at_most: f64::MAX };
     });
     assert!(endless.contains("delays of the projection") && endless.contains("at_most"), "{endless}");
     let huge = refused(|n| {
@@ -107,8 +106,7 @@ fn mistakes_name_population_and_range() {
         n.projections[0].rule = rheobase_spiking::network::ConnectionRule::AllToAll { autapses: true };
     });
     assert!(huge.contains("1.000e12 synapses"), "{huge}");
-    let nan =
-        refused(|n| n.projections[0].weight = rheobase_spiking::network::Distribution::Constant { value: f64::NAN });
+    let nan = refused(|n| n.projections[0].weight = Distribution::Constant { value: f64::NAN });
     assert!(nan.contains("weight of the projection"), "{nan}");
 }
 

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Error;
 use crate::error::{POSITIVE, Result, require_range};
+use crate::random::BLOCK;
 
 /// How spikes are drawn.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -155,10 +156,15 @@ impl Processes {
         }
     }
 
-    /// Appends the numbers of those that spike in a step from `t_ms` on; `uniform` is a number from 0 to 1 for a neuron.
-    pub fn advance(&mut self, t_ms: f64, dt_ms: f64, uniform: impl Fn(usize) -> f64, fired: &mut Vec<u32>) {
+    /// Appends the numbers of those that spike in a step from `t_ms` on; `numbers` are random for
+    /// each block of 64 neurons of the population.
+    pub fn advance(&mut self, t_ms: f64, dt_ms: f64, numbers: impl Fn(usize) -> [u32; BLOCK], fired: &mut Vec<u32>) {
         let course = self.program.as_ref().map_or(1.0, |p| p.evaluate(&[t_ms + 0.5 * dt_ms])[0].max(0.0));
+        let mut block = [0; BLOCK];
         for i in 0..self.state.len() {
+            if self.renewal.drawing == Drawing::Steps && i % BLOCK == 0 {
+                block = numbers((self.first + i) / BLOCK);
+            }
             if self.state[i].dead > 0 {
                 self.state[i].dead -= 1;
                 continue;
@@ -166,7 +172,7 @@ impl Processes {
             let rate = self.rates_hz[i] * course * 1e-3;
             let raised = rate / (1.0 - rate * self.renewal.dead_ms).max(1e-3);
             let spikes = if self.renewal.drawing == Drawing::Steps {
-                uniform(i) < raised * dt_ms
+                (f64::from(block[i % BLOCK]) + 0.5) / 4_294_967_296.0 < raised * dt_ms
             } else {
                 self.state[i].left -= raised * dt_ms;
                 self.state[i].left <= 0.0

@@ -203,12 +203,9 @@ impl<F: Float> Part<F> {
     /// Moves all neurons by a step and appends the numbers of those that send events, with what they send where it is not 1.
     pub fn advance(&mut self, step: u64, fired: &mut Vec<u32>, amounts: &mut Vec<f32>) {
         if let Some(processes) = &mut self.processes {
-            let (key, first, dt) = (self.key, self.first, self.dt_ms);
-            let uniform = |i: usize| {
-                let all = philox_block(key, ((first + i) / BLOCK) as u32, step, u32::MAX);
-                (f64::from(all[(first + i) % BLOCK]) + 0.5) / 4_294_967_296.0
-            };
-            return processes.advance(step as f64 * dt, dt, uniform, fired);
+            let (key, dt) = (self.key, self.dt_ms);
+            let numbers = |block: usize| philox_block(key, block as u32, step, u32::MAX);
+            return processes.advance(step as f64 * dt, dt, numbers, fired);
         }
         if let Neuron::SpikeTimes(_) = self.neuron {
             let from = self.given.partition_point(|(s, _)| *s < step);

@@ -349,7 +349,8 @@ mod tests {
         let slope = -membrane.density(&[-50.001])[0] / 0.001;
         let rate = membrane.rate_hz() * 1e-3;
         let flux = -slope * 25.0 / (2.0 * 10.0) * (1.0 - rate * 1.0);
-        assert!((flux / rate - 1.0).abs() < 2e-3, "{flux} {rate}");
+        // The table of the density has steps of .03 mV, over which its slope changes by half a percent.
+        assert!((flux / rate - 1.0).abs() < 1e-2, "{flux} {rate}");
     }
 
     #[test]

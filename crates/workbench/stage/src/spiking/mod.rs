@@ -3,6 +3,8 @@
 mod network;
 mod point_neuron;
 mod shunting;
+mod statistics;
+mod transmission;
 
 pub use network::SpikingNetwork;
 pub use point_neuron::PointNeuronKind;

@@ -10,6 +10,8 @@ use rheobase_spiking::{Error, Simulation};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::statistics::{counts, last_spike_s, mean_cv, pair_correlation, peak_frequency_hz, unit_rates};
+use super::transmission::{Transmission, transmission};
 use crate::kind::{Kind, complaint, failed, main_output};
 
 /// Parameters of `spiking-network`.
@@ -32,6 +34,9 @@ pub struct SpikingNetworkParameters {
     /// Rate in Hz from which the self-consistent theory starts; none for networks that it does not cover.
     #[serde(default)]
     pub theory_from_hz: Option<f64>,
+    /// How well spikes of one projection cross its synapses.
+    #[serde(default)]
+    pub transmission: Option<Transmission>,
     /// Threads; the results are the same for any number.
     #[serde(default = "one")]
     #[schemars(range(min = 1, max = 64))]
@@ -53,7 +58,7 @@ impl Kind for SpikingNetwork {
     type Parameters = SpikingNetworkParameters;
     const ROLE: Role = Role::Analysis;
     const KIND: &'static str = "spiking-network";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
     const ABOUT: &'static str =
         "a network of point neurons, simulated, with rates, irregularity and the theory of its rates";
     const OUTPUTS: &'static [OutputInfo] = &[main_output("spikes of a network")];
@@ -86,8 +91,12 @@ impl Kind for SpikingNetwork {
         for name in p.network.populations.keys() {
             let trains = simulation.spike_trains(name).map_err(stopped)?;
             measure(p, name, &trains, theory.as_ref(), &mut outcome);
+            voltages(name, &simulation.voltages_mv(name).map_err(stopped)?, &mut outcome);
             raster.push((name.clone(), raster_points(p, &trains)));
             rates.push((name.clone(), unit_rates(&trains, 1e-3 * p.settle_ms)));
+        }
+        if let Some(request) = &p.transmission {
+            transmission(request, &p.network, &simulation, p.settle_ms, &mut outcome)?;
         }
         figures(p, raster, &rates, theory.as_ref(), &mut outcome)?;
         Ok(outcome)
@@ -98,64 +107,14 @@ fn stopped(error: Error) -> StageError {
     if error == Error::Interrupted { StageError::Interrupted } else { failed(error) }
 }
 
-fn unit_rates(trains: &SpikeTrains, from_s: f64) -> Vec<f64> {
-    let seconds = trains.span_s().1 - from_s;
-    (0..trains.units()).map(|u| trains.unit(u).iter().filter(|t| **t >= from_s).count() as f64 / seconds).collect()
-}
-
-/// Mean CV of the intervals of units with at least three, and how many those are.
-fn mean_cv(trains: &SpikeTrains, from_s: f64) -> (f64, usize) {
-    let of = |u: usize| -> Option<f64> {
-        let times: Vec<f64> = trains.unit(u).iter().copied().filter(|t| *t >= from_s).collect();
-        let intervals: Vec<f64> = times.windows(2).map(|w| w[1] - w[0]).collect();
-        let mean = intervals.iter().sum::<f64>() / intervals.len() as f64;
-        let variance = intervals.iter().map(|i| (i - mean).powi(2)).sum::<f64>() / intervals.len() as f64;
-        (intervals.len() >= 3).then(|| variance.sqrt() / mean)
-    };
-    let all: Vec<f64> = (0..trains.units()).filter_map(of).collect();
-    (all.iter().sum::<f64>() / all.len() as f64, all.len())
-}
-
-/// Spikes of the whole population in bins.
-fn counts(trains: &SpikeTrains, from_s: f64, bin_s: f64) -> Vec<f64> {
-    let bins = ((trains.span_s().1 - from_s) / bin_s).floor() as usize;
-    let mut counts = vec![0.0; bins];
-    for unit in 0..trains.units() {
-        for t in trains.unit(unit).iter().filter(|t| **t >= from_s) {
-            let bin = ((t - from_s) / bin_s) as usize;
-            if bin < bins {
-                counts[bin] += 1.0;
-            }
-        }
+/// Voltages at the end.
+fn voltages(name: &str, all: &[f64], outcome: &mut Outcome) {
+    let mean = rheobase_core::statistics::mean(all);
+    let sd = rheobase_core::statistics::variance(all, 0).sqrt();
+    for (what, value) in [("v_mean_mv", mean), ("v_sd_mv", sd)] {
+        let estimate = Estimate::new(value, "voltage at the end", "over neurons", all.len(), "neurons");
+        outcome.metric(&format!("{name}_{what}"), estimate.with_unit("mV"));
     }
-    counts
-}
-
-/// Frequency in Hz, from 5 Hz on, at which the population's count (1 ms bins) has most power.
-fn peak_frequency_hz(trains: &SpikeTrains, from_s: f64) -> f64 {
-    let counts = counts(trains, from_s, 1e-3);
-    let mean = counts.iter().sum::<f64>() / counts.len() as f64;
-    // Welch: pieces of 256 ms, so that the spectrum of a noisy count has a peak that holds.
-    const PIECE: usize = 256;
-    let mut best = (f64::NAN, 0.0);
-    for k in 2..PIECE / 2 {
-        let power: f64 = counts
-            .chunks_exact(PIECE)
-            .map(|piece| {
-                let (mut re, mut im) = (0.0, 0.0);
-                for (i, c) in piece.iter().enumerate() {
-                    let (sin, cos) = (std::f64::consts::TAU * (i * k % PIECE) as f64 / PIECE as f64).sin_cos();
-                    re += (c - mean) * cos;
-                    im += (c - mean) * sin;
-                }
-                re * re + im * im
-            })
-            .sum();
-        if power > best.1 {
-            best = (1000.0 * k as f64 / PIECE as f64, power);
-        }
-    }
-    best.0
 }
 
 fn measure(
@@ -179,6 +138,18 @@ fn measure(
     let fano = counted.iter().map(|c| (c - m).powi(2)).sum::<f64>() / counted.len() as f64 / m;
     let fano = number(fano, "Fano factor of the population's count", (counted.len(), "bins"), "");
     outcome.metric(&format!("{name}_population_fano"), fano.with_constant("bin_ms", p.bin_ms));
+    let last = number(1e3 * last_spike_s(trains), "time of the last spike", (trains.units(), "neurons"), "ms");
+    outcome.metric(&format!("{name}_last_spike_ms"), last);
+    let (correlation, pairs) = pair_correlation(trains, from_s, 1e-3 * p.bin_ms);
+    let correlation = number(correlation, "mean correlation of counts", (pairs, "pairs"), "");
+    outcome.metric(&format!("{name}_pair_correlation"), correlation.with_constant("bin_ms", p.bin_ms));
+    let logs: Vec<f64> = rates.iter().filter(|r| **r > 0.0).map(|r| r.ln()).collect();
+    let skew = number(skewness(&logs), "skewness of the logarithm of rates", (logs.len(), "neurons"), "");
+    outcome.metric(&format!("{name}_log_rate_skewness"), skew);
+    let seconds = counts(trains, from_s, 1.0);
+    let spread = seconds.iter().map(|c| (c * seconds.len() as f64 / seconds.iter().sum::<f64>() - 1.0).abs());
+    let drift = number(spread.fold(0.0, f64::max), "largest deviation of a second's rate", (seconds.len(), "s"), "");
+    outcome.metric(&format!("{name}_drift"), drift);
     let milliseconds = (1e3 * (trains.span_s().1 - from_s)) as usize;
     let peak = peak_frequency_hz(trains, from_s);
     let peak = number(peak, "frequency of most power in the count", (milliseconds, "bins of 1 ms"), "Hz");
@@ -190,6 +161,12 @@ fn measure(
         let estimate = estimate.with_constant("residual_hz", theory.residual_hz).with_unit("Hz");
         outcome.metric(&format!("{name}_theory_hz"), estimate);
     }
+}
+
+fn skewness(x: &[f64]) -> f64 {
+    let mean = rheobase_core::statistics::mean(x);
+    let sd = rheobase_core::statistics::variance(x, 0).sqrt();
+    x.iter().map(|v| ((v - mean) / sd).powi(3)).sum::<f64>() / x.len() as f64
 }
 
 /// Spikes of the first hundred neurons in the last 200 ms.
