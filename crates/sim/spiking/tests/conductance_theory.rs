@@ -11,13 +11,6 @@ use rheobase_spiking::network::NetworkDescription;
 use rheobase_spiking::neuron::Lif;
 use rheobase_spiking::theory::{ConductanceTheory, Membrane, Search, Strong};
 
-/// The network with its exact weights, as the theory has them.
-fn lognormal() -> NetworkDescription {
-    let mut network = benchmarks::lognormal();
-    network.projections.iter_mut().for_each(|p| strengthen(p, 1.0 / STEP_FACTOR));
-    network
-}
-
 fn search(population: usize) -> Search {
     Search { population, range_hz: [0.05, 400.0], points: 80 }
 }

@@ -166,6 +166,29 @@ impl PruneRegrow {
         1.0 + 1.0 / self.preferential
     }
 
+    /// Exponent 1 + 1/p of the tail by maximum likelihood of the stationary distribution's own form among strengths of at least `least`,
+    /// and how many those are. A pure power law ([`tail_exponent`]) is too flat there: the tail is straight only far out.
+    pub fn fitted_exponent(&self, strengths: &[u32], least: u32) -> (f64, usize) {
+        let tail: Vec<u32> = strengths.iter().copied().filter(|s| *s >= least).collect();
+        let largest = tail.iter().copied().max().unwrap_or(least) as usize;
+        let mut counts = vec![0.0; largest + 1];
+        tail.iter().for_each(|s| counts[*s as usize] += 1.0);
+        let likelihood = |preferential: f64| {
+            let p = Self { preferential, ..*self }.stationary(largest.max(20_000));
+            let total: f64 = p[least as usize..].iter().sum();
+            let of = |(s, n): (usize, &f64)| if *n > 0.0 { n * (p[s] / total).ln() } else { 0.0 };
+            counts.iter().enumerate().map(of).sum::<f64>()
+        };
+        // Golden section.
+        let golden = 0.5 * (5.0_f64.sqrt() - 1.0);
+        let (mut low, mut high) = (0.05, 1.0);
+        while high - low > 1e-4 {
+            let (a, b) = (high - golden * (high - low), low + golden * (high - low));
+            if likelihood(a) > likelihood(b) { high = b } else { low = a }
+        }
+        (1.0 + 2.0 / (low + high), tail.len())
+    }
+
     /// The stationary distribution of strengths 0 to `largest`, normalised over all.
     pub fn stationary(&self, largest: usize) -> Vec<f64> {
         let shift = self.mean_strength * (1.0 / self.preferential - 1.0);

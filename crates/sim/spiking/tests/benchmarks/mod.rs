@@ -124,9 +124,6 @@ pub fn brunel(size: usize, g: f64, eta: f64) -> NetworkDescription {
     }
 }
 
-/// How much stronger synapses of 2 ms are that are held at their value at the start of steps of .1 ms: .05 / (1 - e^-.05).
-pub const STEP_FACTOR: f64 = 1.025_208;
-
 /// Strong-sparse weak-dense network (Teramae, Tsubo & Fukai 2012), with its kick. Conductances are in units of the leak, which is
 /// 1/20 per ms in excitatory and 1/10 per ms in inhibitory neurons: an EPSP of 5 mV has the weight 1.
 /// The kick is of 6 mV events.
@@ -167,25 +164,7 @@ pub fn lognormal() -> NetworkDescription {
     let mu = 0.2_f64.ln() + 1.0;
     projections[0].weight = Distribution::Lognormal { mu: mu - 5.0_f64.ln(), sigma: 1.0, at_most: 4.0 };
     projections[0].failure = Some(Failure::Weak { half_weight: 0.02 });
-    for projection in &mut projections {
-        strengthen(projection, STEP_FACTOR);
-    }
     NetworkDescription { dt_ms: 0.1, precision: Precision::Double, populations, projections }
-}
-
-/// Multiplies weights.
-pub fn strengthen(projection: &mut Projection, factor: f64) {
-    match &mut projection.weight {
-        Distribution::Constant { value } => *value *= factor,
-        Distribution::Lognormal { mu, at_most, .. } => {
-            *mu += factor.ln();
-            *at_most *= factor;
-        }
-        other => panic!("{other:?}"),
-    }
-    if let Some(Failure::Weak { half_weight }) = &mut projection.failure {
-        *half_weight *= factor;
-    }
 }
 
 /// Mean rate in Hz from a time in s on.

@@ -1,11 +1,32 @@
-//! Neurons without shape: their responses, and networks of them with the theory of their rates.
+//! Neurons without shape: their responses, networks of them with the theory of their rates, plasticity, sampling and codes.
 
+mod codes;
+mod conductance;
+mod digits;
+mod draw;
+mod logic;
 mod network;
+mod plasticity;
 mod point_neuron;
+mod potential;
+mod reliability;
+mod sampling;
 mod shunting;
+mod sizes;
+mod sources;
 mod statistics;
 mod transmission;
 
+pub use codes::{MultiplexedCode, RateToSpiking};
+pub use conductance::ConductanceTheoryKind;
+pub use digits::DigitPlasticity;
+pub use logic::ThresholdLogic;
 pub use network::SpikingNetwork;
+pub use plasticity::PlasticNetwork;
 pub use point_neuron::PointNeuronKind;
+pub use potential::SynapticPotential;
+pub use reliability::TimingReliability;
+pub use sampling::{DualStochasticKind, NeuralSampling};
 pub use shunting::ShuntingRate;
+pub use sizes::{RedundantSynapses, SynapseSizes};
+pub use sources::SpikeSources;

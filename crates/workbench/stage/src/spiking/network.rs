@@ -103,7 +103,7 @@ impl Kind for SpikingNetwork {
     }
 }
 
-fn stopped(error: Error) -> StageError {
+pub(super) fn stopped(error: Error) -> StageError {
     if error == Error::Interrupted { StageError::Interrupted } else { failed(error) }
 }
 

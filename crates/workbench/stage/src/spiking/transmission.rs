@@ -89,6 +89,10 @@ pub(super) fn transmission(
     }
     let table = Table::new().with("size_mv", middles)?.with("probability", chances)?.with("synapses", numbers)?;
     outcome.table("transmission", table);
+    points.retain(|p| p.1.is_finite());
+    if points.is_empty() {
+        return Ok(()); // a silent network transmits nothing
+    }
     let line = |name: &str, points, marks| Series { name: name.into(), points, marks };
     let chart = Chart {
         title: "transmission".into(),
