@@ -99,7 +99,7 @@ mod tests {
         assert_eq!(formula("exp(v)").degree(&[0]), None);
         assert!(formula("v * v").slope(0).is_none());
         let slope = Program::new(&[linear.slope(0).unwrap()]);
-        let at = |v: f64| Program::new(&[linear.clone()]).evaluate(&[v, 0.5, 2.0])[0];
+        let at = |v: f64| Program::new(std::slice::from_ref(&linear)).evaluate(&[v, 0.5, 2.0])[0];
         assert!((slope.evaluate(&[7.0, 0.5, 2.0])[0] - (at(1.0) - at(0.0))).abs() < 1e-12);
     }
 }

@@ -5,7 +5,7 @@
 pub enum Node {
     /// A number.
     Constant(f64),
-    /// A variable, by its place in the list given to [`parse`].
+    /// A variable, by its place in the list given to [`parse`](super::parse()).
     Variable(usize),
     /// Sum, difference, product, quotient, smaller, larger.
     Binary(Operator, usize, usize),

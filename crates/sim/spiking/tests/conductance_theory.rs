@@ -4,10 +4,9 @@
 
 mod benchmarks;
 
-use benchmarks::{STEP_FACTOR, strengthen};
+use benchmarks::lognormal;
 use rheobase_core::Seed;
 use rheobase_spiking::network::Distribution;
-use rheobase_spiking::network::NetworkDescription;
 use rheobase_spiking::neuron::Lif;
 use rheobase_spiking::theory::{ConductanceTheory, Membrane, Search, Strong};
 

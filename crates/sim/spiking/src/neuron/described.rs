@@ -38,9 +38,9 @@ pub enum Method {
 pub struct Described {
     /// Time derivative of each variable; one of them is `v`.
     pub equations: BTreeMap<String, String>,
-    /// Constants with units, as text.
+    /// Constants as text, such as `20 ms`.
     #[serde(default)]
-    pub parameters: BTreeMap<String, ParameterValue>,
+    pub parameters: BTreeMap<String, String>,
     /// Value of variables at the start, as text; by default 0.
     #[serde(default)]
     pub start: BTreeMap<String, String>,
@@ -55,16 +55,6 @@ pub struct Described {
     /// Method; by default the best that the equations allow.
     #[serde(default)]
     pub method: Option<Method>,
-}
-
-/// A constant: text with a unit, or a plain number.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(untagged)]
-pub enum ParameterValue {
-    /// A plain number.
-    Number(f64),
-    /// Text, such as `20 ms`.
-    Text(String),
 }
 
 /// A described model compiled for a step.
@@ -104,14 +94,11 @@ impl Described {
 
     /// Constants put into a text, as numbers with their dimension.
     fn constants(&self, what: &str) -> Result<Vec<(String, Formula)>> {
-        let texts = self.parameters.iter().map(|(name, value)| match value {
-            ParameterValue::Number(number) => (name, format!("{number:?}")),
-            ParameterValue::Text(text) => (name, text.clone()),
-        });
-        texts
+        self.parameters
+            .iter()
             .map(|(name, text)| {
                 let failed = |e| Error::Description(format!("parameter {name} of {what}: {e}"));
-                Ok((name.clone(), parse(&text, &[]).map_err(failed)?))
+                Ok((name.clone(), parse(text, &[]).map_err(failed)?))
             })
             .collect()
     }

@@ -344,7 +344,7 @@ mod tests {
     use super::*;
 
     /// SYN-DIG of systems.md: prototypes of 64 bits, samples with 15 % of them flipped.
-    fn prototypes(n: usize, seed: &Seed) -> (Vec<Vec<f64>>, Vec<usize>, Vec<Vec<f64>>, Vec<usize>) {
+    fn prototypes(n: usize, seed: &Seed) -> [(Vec<Vec<f64>>, Vec<usize>); 2] {
         let mut stream = seed.stream();
         let shapes: Vec<Vec<bool>> = (0..10).map(|_| (0..64).map(|_| stream.random::<f64>() < 0.5).collect()).collect();
         let mut set = || -> (Vec<Vec<f64>>, Vec<usize>) {
@@ -356,14 +356,13 @@ mod tests {
                 })
                 .unzip()
         };
-        let ((x, y), (tx, ty)) = (set(), set());
-        (x, y, tx, ty)
+        [set(), set()]
     }
 
     /// systems.md B11.
     #[test]
     fn neurons_and_synapses_go_on_moving_while_answers_stay() {
-        let (x, y, tx, ty) = prototypes(500, &Seed::root(3));
+        let [(x, y), (tx, ty)] = prototypes(500, &Seed::root(3));
         for recurrent in [false, true] {
             let parameters = DualStochastic { recurrent, ..DualStochastic::default() };
             let mut learner = parameters.learner(x.clone(), y.clone(), &Seed::root(1)).unwrap();
