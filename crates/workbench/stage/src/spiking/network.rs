@@ -4,7 +4,8 @@ use rheobase_core::{Estimate, SpikeTrains};
 use rheobase_data::Table;
 use rheobase_pipeline::{Complaint, Context, Outcome, OutputInfo, Role, StageError};
 use rheobase_report::figure::{Chart, Marks, Series};
-use rheobase_spiking::network::NetworkDescription;
+use rheobase_spiking::network::{NetworkDescription, Population};
+use rheobase_spiking::neuron::{Method, Neuron};
 use rheobase_spiking::theory::{MeanField, mean_field};
 use rheobase_spiking::{Error, Simulation};
 use schemars::JsonSchema;
@@ -58,7 +59,7 @@ impl Kind for SpikingNetwork {
     type Parameters = SpikingNetworkParameters;
     const ROLE: Role = Role::Analysis;
     const KIND: &'static str = "spiking-network";
-    const VERSION: u32 = 2;
+    const VERSION: u32 = 3;
     const ABOUT: &'static str =
         "a network of point neurons, simulated, with rates, irregularity and the theory of its rates";
     const OUTPUTS: &'static [OutputInfo] = &[main_output("spikes of a network")];
@@ -105,6 +106,24 @@ impl Kind for SpikingNetwork {
 
 pub(super) fn stopped(error: Error) -> StageError {
     if error == Error::Interrupted { StageError::Interrupted } else { failed(error) }
+}
+
+/// How a population's neurons are integrated; models given as text get the best method that their equations allow.
+fn method_of(population: &Population) -> String {
+    let conductances = population.receptors.values().any(|r| r.reversal_mv().is_some());
+    match &population.neuron {
+        Neuron::Described(model) => match model.chosen_method(conductances) {
+            Ok(Method::Exact) => "text: exact (matrix exponential)".into(),
+            Ok(Method::ExponentialEuler) => "text: exponential Euler".into(),
+            Ok(Method::Euler) => "text: Euler".into(),
+            Err(error) => error.to_string(),
+        },
+        Neuron::Lif(_) | Neuron::Graded(_) if conductances => "exact for the mean conductance of a step".into(),
+        Neuron::Lif(_) | Neuron::Graded(_) => "exact".into(),
+        Neuron::HodgkinHuxley(_) => "exponential Euler, gates first".into(),
+        Neuron::Renewal(_) | Neuron::SpikeTimes(_) | Neuron::ThresholdUnit(_) => "no differential equation".into(),
+        _ => "Euler".into(),
+    }
 }
 
 /// Voltages at the end.
@@ -237,6 +256,8 @@ fn figures(
     let mut table = Table::new().with("population", rates.iter().map(|r| r.0.clone()).collect::<Vec<_>>())?;
     let mean = |r: &Vec<f64>| r.iter().sum::<f64>() / r.len() as f64;
     table = table.with("mean_rate_hz", rates.iter().map(|r| mean(&r.1)).collect::<Vec<_>>())?;
+    let method = |(name, _): &(String, Vec<f64>)| p.network.populations.get(name).map_or_else(String::new, method_of);
+    table = table.with("method", rates.iter().map(method).collect::<Vec<_>>())?;
     outcome.table("populations", table);
     Ok(())
 }
