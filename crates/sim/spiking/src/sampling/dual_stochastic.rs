@@ -329,7 +329,6 @@ impl Learner {
             for (j, post) in self.hidden[d].iter().enumerate() {
                 for pre in &self.inputs[d] {
                     let k = usize::from(*pre < 0.5) * 2 + usize::from(*post < 0.5);
-                    let k = [0, 1, 2, 3][k];
                     sums[k] += pre * (post - logistic(v[j]));
                     counts[k] += 1.0;
                 }

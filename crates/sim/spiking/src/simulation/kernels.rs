@@ -81,10 +81,7 @@ fn leaky<F: Float>(
             above += u32::from(v[i] >= leak.threshold);
         }
     }
-    for t in timer.iter_mut() {
-        let next = *t - F::of(1.0);
-        *t = if next > F::default() { next } else { F::default() };
-    }
+    count_down(timer);
     if above > 0 {
         for i in 0..BLOCK {
             let leak = part.leaks.get(from + i).copied().unwrap_or(part.leak);
@@ -95,6 +92,15 @@ fn leaky<F: Float>(
             part.timer[from + i] = leak.refractory;
             send(part.first, part.len, from + i, fired);
         }
+    }
+}
+
+/// One step less of refractory time, down to 0.
+#[inline(always)]
+fn count_down<F: Float>(timer: &mut [F]) {
+    for t in timer {
+        let next = *t - F::of(1.0);
+        *t = if next > F::default() { next } else { F::default() };
     }
 }
 
@@ -194,10 +200,7 @@ fn finish<F: Float>(part: &mut Part<F>, from: usize, any: bool, fired: &mut Vec<
         part.timer[at] = F::of(if wait > 0.0 { wait + 1.0 } else { 0.0 });
         send(part.first, part.len, at, fired);
     }
-    for t in &mut part.timer[from..from + BLOCK] {
-        let next = *t - F::of(1.0);
-        *t = if next > F::default() { next } else { F::default() };
-    }
+    count_down(&mut part.timer[from..from + BLOCK]);
 }
 
 fn threshold_units<F: Float>(
@@ -281,10 +284,7 @@ fn described<F: Float>(
                 values[at + i] = F::of(row[i]);
             }
         }
-        for t in &mut part.timer[at..at + SMALL] {
-            let next = *t - F::of(1.0);
-            *t = if next > F::default() { next } else { F::default() };
-        }
+        count_down(&mut part.timer[at..at + SMALL]);
     }
     part.described = Some(kernel);
 }

@@ -78,13 +78,7 @@ impl Simulation {
     pub fn new(network: &NetworkDescription, seed: &Seed, threads: usize) -> Result<Self> {
         network.check()?;
         let (synapses, bytes) = network.estimate()?;
-        if let Some(free) = crate::memory::available_bytes().filter(|free| bytes * 1.5 > *free) {
-            return Err(Error::Description(format!(
-                "the network needs about {:.1} GB for {synapses:.2e} synapses and their building; {:.1} GB are free: make it smaller, or set procedural = true where rules allow",
-                bytes * 1.5e-9,
-                free * 1e-9
-            )));
-        }
+        crate::memory::require(synapses, bytes, crate::memory::available_bytes())?;
         Ok(Self {
             network: network.clone(),
             engine: engine::build(network, seed, threads.clamp(1, 64))?,
