@@ -5,15 +5,19 @@
 //! Randomness comes from a [`Seed`] alone, and long work reports to a [`Progress`].
 
 mod activity;
+pub mod circular;
 mod dynamics;
 mod error;
 mod estimate;
 pub mod expression;
+pub mod inference;
 mod lesion;
 pub mod math;
+pub mod parallel;
 mod probe;
 mod progress;
 mod seed;
+pub mod special;
 mod spike_trains;
 pub mod statistics;
 mod stimulus;

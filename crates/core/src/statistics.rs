@@ -121,7 +121,7 @@ pub fn bootstrap_interval(n: usize, draws: usize, seed: &Seed, statistic: impl F
 pub fn jackknife_interval(n: usize, statistic: impl Fn(&[usize]) -> Option<f64>) -> Option<Interval> {
     const GROUPS: usize = 10;
     // 97.5 % quantile of Student's t with 9 degrees of freedom.
-    const T: f64 = 2.262_157_162_740_992;
+    const T: f64 = 2.262_157_162_798_205;
     if n < 2 * GROUPS {
         return None;
     }

@@ -8,7 +8,9 @@
 //! | [`eig`] | A V = V diag(w), complex | Jacobians |
 //! | [`cholesky`] | A = L Lt, A positive definite | whitening, solves |
 //! | [`solve`] | A X = B | square systems |
-//! | [`gram`], [`transposed_product`] | X'X, A'B | covariances, alignments |
+//! | [`gram`], [`transposed_product`], [`product`] | X'X, A'B, A B | covariances, alignments |
+//! | [`solve_positive_definite`], [`solve_lower`] | by Cholesky factors | ridge, whitening |
+//! | [`symmetric_function`] | V f(w) V' | roots of covariances |
 //! | [`least_squares`] | min over X of the norm of A X - B, minimum norm | regression, any rank |
 //!
 //! The work is done by `faer` on one thread, so the same input gives the same bytes; with the feature `lapack` it is done
@@ -21,6 +23,7 @@ mod faer_backend;
 mod lapack_backend;
 mod order;
 mod products;
+mod triangular;
 
 #[cfg(not(feature = "lapack"))]
 use faer_backend as backend;
@@ -28,7 +31,8 @@ use faer_backend as backend;
 use lapack_backend as backend;
 
 pub use error::{Error, Result};
-pub use products::{gram, transposed_product};
+pub use products::{gram, product, transposed_product};
+pub use triangular::{solve_lower, solve_lower_transposed, solve_positive_definite, symmetric_function};
 
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
 

@@ -3,12 +3,13 @@
 //! With column-centred X (n, p) and Y (n, q), the biased form is ||Yt X||^2 / (||Xt X|| ||Yt Y||) in Frobenius norms
 //! (Kornblith, Norouzi, Lee & Hinton 2019). The unbiased form replaces each HSIC by the estimator of Song et al. (2012, eq. 5):
 //! HSIC1(K, L) = [tr(K L) + (1'K1)(1'L1)/((n-1)(n-2)) - 2/(n-2) 1'K L 1] / (n (n-3)), K and L with zero diagonals.
-//! It can be negative. Both are computed from features in O(n p q), never forming an n x n matrix.
+//! It can be negative. Both are computed from features in O(n p q), or from Gram matrices in O(n^2 (p + q)) where n is smaller.
 
 use ndarray::{Array1, Array2, ArrayView2, Axis};
-use rheobase_core::require_finite;
 use rheobase_linalg::{gram, transposed_product};
 
+use crate::kernel::linear_cka_by_gram;
+use crate::prepare::{centred_pair, squared_norm};
 use crate::{Error, Result};
 
 /// Which HSIC estimator CKA is made of.
@@ -18,6 +19,19 @@ pub enum Bias {
     Biased,
     /// Song 2012; centred on zero for unrelated data, needs 4 conditions.
     Unbiased,
+    /// Centred, then without the diagonal (Lange et al. 2023).
+    ZeroDiagonal,
+}
+
+impl Bias {
+    /// Name as printed on cards.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Biased => "biased (Kornblith 2019)",
+            Self::Unbiased => "unbiased (Song 2012)",
+            Self::ZeroDiagonal => "centred, zero diagonal (Lange 2023)",
+        }
+    }
 }
 
 /// Linear CKA of responses `x` (conditions, p units) and `y` (conditions, q units).
@@ -25,26 +39,18 @@ pub enum Bias {
 /// # Errors
 /// If the conditions differ or are too few, a value is not finite, or a side does not vary.
 pub fn linear_cka(x: ArrayView2<'_, f64>, y: ArrayView2<'_, f64>, bias: Bias) -> Result<f64> {
-    if x.nrows() != y.nrows() {
-        return Err(Error::ConditionMismatch { left: x.nrows(), right: y.nrows() });
+    // n^2 (p + q) against p^2 + q^2 + p q, all times n.
+    let (n, p, q) = (x.nrows(), x.ncols(), y.ncols());
+    if bias == Bias::ZeroDiagonal || n * (p + q) < p * p + q * q + p * q {
+        return linear_cka_by_gram(x, y, bias);
     }
     let needed = if bias == Bias::Biased { 2 } else { 4 };
-    if x.nrows() < needed {
-        return Err(Error::TooFewConditions { what: "CKA", needed, found: x.nrows() });
-    }
-    require_finite("left responses", x.iter())?;
-    require_finite("right responses", y.iter())?;
-    let (x, y) = (centred(x), centred(y));
-    for (side, m) in [("left", &x), ("right", &y)] {
-        if m.iter().all(|&v| v == 0.0) {
-            return Err(Error::Constant { side, what: "CKA" });
-        }
-    }
+    let (x, y) = centred_pair("CKA", x, y, needed)?;
     let (x_gram, y_gram) = (gram(x.view()), gram(y.view()));
     let cross = transposed_product(x.view(), y.view());
     let hsic = |a: &Array2<f64>, b: &Array2<f64>, product: &Array2<f64>| match bias {
-        Bias::Biased => squared_norm(product),
         Bias::Unbiased => hsic_unbiased(a, b, product),
+        _ => squared_norm(product),
     };
     let (xx, yy) = (hsic(&x, &x, &x_gram), hsic(&y, &y, &y_gram));
     if xx <= 0.0 || yy <= 0.0 {
@@ -63,21 +69,4 @@ fn hsic_unbiased(x: &Array2<f64>, y: &Array2<f64>, product: &Array2<f64>) -> f64
     let (kx, ky) = (x.dot(&x.sum_axis(Axis(0))) - &dx, y.dot(&y.sum_axis(Axis(0))) - &dy);
     let trace = squared_norm(product) - dx.dot(&dy);
     (trace + kx.sum() * ky.sum() / ((n - 1.0) * (n - 2.0)) - 2.0 / (n - 2.0) * kx.dot(&ky)) / (n * (n - 3.0))
-}
-
-fn centred(m: ArrayView2<'_, f64>) -> Array2<f64> {
-    // An empty mean only arises without conditions, which is refused before.
-    let mean = m.mean_axis(Axis(0)).unwrap_or_else(|| Array1::zeros(m.ncols()));
-    let mut centred = &m - &mean;
-    // A column that never varies must centre to exactly zero, whatever the rounding of its mean.
-    for (j, column) in m.columns().into_iter().enumerate() {
-        if column.iter().all(|&v| v == column[0]) {
-            centred.column_mut(j).fill(0.0);
-        }
-    }
-    centred
-}
-
-fn squared_norm(m: &Array2<f64>) -> f64 {
-    m.iter().map(|v| v * v).sum()
 }

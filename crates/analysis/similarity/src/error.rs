@@ -39,6 +39,52 @@ pub enum Error {
         /// Number of units.
         units: usize,
     },
+    /// Numbers of units that a measure cannot compare.
+    #[error("{what} does not work with {left} and {right} units")]
+    UnitMismatch {
+        /// The measure.
+        what: &'static str,
+        /// Units on the left.
+        left: usize,
+        /// Units on the right.
+        right: usize,
+    },
+    /// As many independent units as conditions: any two populations then correlate perfectly.
+    #[error(
+        "{what} of {conditions} conditions and {rank} independent units is 1 (or undefined) whatever the data; show more conditions, reduce the units (SVCCA) or use the ridge or cross-validated form"
+    )]
+    TooManyUnits {
+        /// The measure.
+        what: &'static str,
+        /// Conditions.
+        conditions: usize,
+        /// Numerical rank of the larger side.
+        rank: usize,
+    },
+    /// A parameter outside its range.
+    #[error("{what} is {found}, allowed is {allowed}")]
+    Parameter {
+        /// The parameter.
+        what: &'static str,
+        /// What was found.
+        found: f64,
+        /// What would be right.
+        allowed: &'static str,
+    },
+    /// A comparator that needs whole RDMs.
+    #[error(
+        "the {comparator} needs the distance of every pair of conditions, so it cannot be bootstrapped over conditions; use Pearson, rho-a or tau-a"
+    )]
+    NeedsAllPairs {
+        /// The comparator.
+        comparator: &'static str,
+    },
+    /// Something about the input that no other variant names.
+    #[error("{0}")]
+    Input(String),
+    /// A decomposition failed.
+    #[error(transparent)]
+    LinearAlgebra(#[from] rheobase_linalg::Error),
     /// NaN or infinity in the input.
     #[error(transparent)]
     Values(#[from] rheobase_core::Error),

@@ -4,14 +4,27 @@
 //!
 //! | module | measure | equivalent elsewhere |
 //! |---|---|---|
-//! | [`cka`] | linear CKA, biased and unbiased (Kornblith 2019; Song 2012) | `cka` of similarity-repository |
-//! | [`rdm`] | representational dissimilarity matrices (Kriegeskorte 2008) | `rsatoolbox.rdm.calc_rdm` |
-//! | [`compare`] | comparators of two RDMs: Pearson, Spearman, rho-a, tau-a, cosine | `rsatoolbox.rdm.compare` |
+//! | [`cka`], [`kernel`] | linear and RBF CKA, biased, unbiased, zero diagonal (Kornblith 2019; Song 2012; Lange 2023) | `cka` of similarity-repository |
+//! | [`cca`] | CCA, ridge CCA, SVCCA, PWCCA; held-out correlations, permutation tests | `google/svcca`, `cca_zoo` |
+//! | [`shape`] | Procrustes, Bures similarity, shape metrics, permutation distance (Williams 2021) | `netrep` |
+//! | [`matching`] | soft matching of units by optimal transport (Khosla & Williams 2024) | |
+//! | [`neighbours`] | mutual nearest neighbours, CKNNA (Huh 2024) | `platonic-rep` |
+//! | [`rdm`], [`noise`] | representational dissimilarity matrices, crossnobis, noise covariance (Kriegeskorte 2008; Walther 2016) | `rsatoolbox.rdm`, `rsatoolbox.data.noise` |
+//! | [`compare`] | comparators of two RDMs | `rsatoolbox.rdm.compare` |
+//! | [`inference`] | noise ceilings, bootstrap over subjects and conditions, weighted models (Nili 2014; Schuett 2023) | `rsatoolbox.inference` |
 
+pub mod cca;
 pub mod cka;
 pub mod compare;
 mod error;
+pub mod inference;
+pub mod kernel;
+pub mod matching;
+pub mod neighbours;
+pub mod noise;
+mod prepare;
 pub mod rdm;
+pub mod shape;
 
 pub use cka::{Bias, linear_cka};
 pub use compare::{Comparator, compare_rdms};

@@ -1,0 +1,73 @@
+//! Independent pieces of work on several threads, in order: the number of threads never changes a result.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// `f(0), f(1), ..., f(count - 1)`, computed on up to `threads` threads, returned in that order.
+///
+/// Each piece must depend on its index alone (for randomness: `seed.index(i)`), so that any number of threads gives the
+/// same answer. Pieces are handed out one at a time, so uneven ones balance.
+///
+/// # Panics
+/// If a piece panics.
+pub fn map<T: Send>(count: usize, threads: usize, f: impl Fn(usize) -> T + Sync) -> Vec<T> {
+    let threads = threads.clamp(1, count.max(1));
+    if threads == 1 {
+        return (0..count).map(f).collect();
+    }
+    let next = AtomicUsize::new(0);
+    let mut parts: Vec<Vec<(usize, T)>> = std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..threads)
+            .map(|_| {
+                scope.spawn(|| {
+                    let mut done = Vec::new();
+                    loop {
+                        let index = next.fetch_add(1, Ordering::Relaxed);
+                        if index >= count {
+                            return done;
+                        }
+                        done.push((index, f(index)));
+                    }
+                })
+            })
+            .collect();
+        workers.into_iter().map(|worker| worker.join().expect("a piece of parallel work panicked")).collect()
+    });
+    let mut all: Vec<(usize, T)> = parts.drain(..).flatten().collect();
+    all.sort_by_key(|(index, _)| *index);
+    all.into_iter().map(|(_, value)| value).collect()
+}
+
+/// [`map`] for pieces that can fail; the error of the first failing piece in order is returned.
+///
+/// # Errors
+/// If a piece fails.
+///
+/// # Panics
+/// If a piece panics.
+pub fn try_map<T: Send, E: Send>(
+    count: usize,
+    threads: usize,
+    f: impl Fn(usize) -> Result<T, E> + Sync,
+) -> Result<Vec<T>, E> {
+    map(count, threads, f).into_iter().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn order_and_values_do_not_depend_on_the_number_of_threads() {
+        for count in [0, 1, 2, 17] {
+            let expected: Vec<usize> = (0..count).map(|i| i * i).collect();
+            for threads in [0, 1, 2, 3, 40] {
+                assert_eq!(map(count, threads, |i| i * i), expected);
+            }
+        }
+    }
+
+    #[test]
+    fn the_first_error_in_order_is_reported() {
+        assert_eq!(try_map(9, 3, |i| if i % 4 == 3 { Err(i) } else { Ok(i) }), Err(3));
+    }
+}
