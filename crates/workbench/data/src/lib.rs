@@ -5,6 +5,10 @@
 //! | [`table`] | typed columns, read and written as CSV and Parquet |
 //! | [`idx`] | IDX files (MNIST as distributed), plain or gzipped |
 //! | [`npy`] | NPY and NPZ arrays |
+//! | [`mat`] | MATLAB files, version 5 and 7.3 |
+//! | [`nwb`] | Neurodata Without Borders: units, trials, time series |
+//! | [`assembly`] | Brain-Score assemblies (netCDF-4) |
+//! | [`recording`], [`dissimilarities`] | real recordings and published dissimilarity matrices of the library |
 //! | [`image`] | PNG images as grey levels |
 //! | [`manifest`] | what a data set is: files, checksums, licence, citation |
 //! | [`fetch`] | resumable download with checksum |
@@ -12,16 +16,22 @@
 //! | [`photographs`], [`digits`] | the embedded natural images and handwritten digits |
 //! | [`target`] | published brain figures |
 
+pub mod assembly;
 pub mod digits;
+pub mod dissimilarities;
 mod error;
 pub mod fetch;
+mod hdf5;
 pub mod idx;
 pub mod image;
 pub mod library;
 pub mod manifest;
+pub mod mat;
 pub mod npy;
+pub mod nwb;
 mod parquet_file;
 pub mod photographs;
+pub mod recording;
 pub mod table;
 pub mod target;
 

@@ -29,6 +29,11 @@ const MANIFESTS: &[(&str, &str)] = &[
     ("datasets/mnist.toml", dataset!("mnist.toml")),
     ("datasets/fashion-mnist.toml", dataset!("fashion-mnist.toml")),
     ("datasets/layer-5-pyramidal.toml", dataset!("layer-5-pyramidal.toml")),
+    ("datasets/object-images-92.toml", dataset!("object-images-92.toml")),
+    ("datasets/hippocampal-place-cell.toml", dataset!("hippocampal-place-cell.toml")),
+    ("datasets/subthalamic-movement.toml", dataset!("subthalamic-movement.toml")),
+    ("datasets/postsubiculum-units.toml", dataset!("postsubiculum-units.toml")),
+    ("datasets/brain-score-example.toml", dataset!("brain-score-example.toml")),
 ];
 
 /// Files carried by the program, by path under `datasets/`.

@@ -13,7 +13,7 @@ pub struct Manifest {
     pub name: String,
     /// What it is, in a sentence.
     pub description: String,
-    /// Which reader its files need: `idx`, `png`, `npz`, `csv` or `parquet`.
+    /// Which reader its files need: `idx`, `png`, `morphology`, `recording`, `dissimilarities` or `assembly`.
     pub loader: String,
     /// Licence, as an SPDX identifier where one exists.
     pub licence: String,
