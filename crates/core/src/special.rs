@@ -223,6 +223,19 @@ pub fn bessel_i_scaled(order: usize, x: f64) -> f64 {
     sum / (2.0 * std::f64::consts::PI * x).sqrt()
 }
 
+/// Digamma function psi(x), the derivative of ln Gamma, for x > 0 (recurrence up to 10, then the asymptotic series; 1e-14).
+pub fn digamma(x: f64) -> f64 {
+    let (mut x, mut sum) = (x, 0.0);
+    while x < 10.0 {
+        sum -= 1.0 / x;
+        x += 1.0;
+    }
+    let inverse = 1.0 / (x * x);
+    let series = [1.0 / 12.0, -1.0 / 120.0, 1.0 / 252.0, -1.0 / 240.0, 1.0 / 132.0, -691.0 / 32_760.0, 1.0 / 12.0];
+    let tail = series.iter().rev().fold(0.0, |tail, c| inverse * (c + tail));
+    sum + x.ln() - 0.5 / x - tail
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -274,5 +287,15 @@ mod tests {
         close(bessel_i_scaled(1, 30.0), 0.071_916_330_598_647_55);
         let (near, far) = (bessel_i_scaled(0, 19.999_999_99), bessel_i_scaled(0, 20.0));
         assert!((near / far - 1.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn digamma_at_known_places() {
+        // -Euler's constant; psi(1/2) = -gamma - 2 ln 2; psi(n + 1) = psi(n) + 1/n.
+        const EULER: f64 = 0.577_215_664_901_532_9;
+        assert!((digamma(1.0) + EULER).abs() < 1e-14);
+        assert!((digamma(0.5) + EULER + 2.0 * std::f64::consts::LN_2).abs() < 1e-14);
+        assert!((digamma(1e-3) - digamma(1.001) + 1e3).abs() < 1e-10);
+        assert!((digamma(1e6) - (1e6_f64.ln() - 0.5e-6)).abs() < 1e-12);
     }
 }
