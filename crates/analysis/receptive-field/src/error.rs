@@ -43,6 +43,56 @@ pub enum Error {
     /// The ridge constant must not be negative.
     #[error("the ridge constant is {0}, allowed is > 0")]
     BadRidge(f64),
+    /// A parameter outside its range.
+    #[error("{what} is {found}, allowed is {allowed}")]
+    Parameter {
+        /// The parameter.
+        what: &'static str,
+        /// What was found.
+        found: f64,
+        /// What would be right.
+        allowed: &'static str,
+    },
+    /// Too few spikes, samples or bins.
+    #[error("{what} needs at least {needed} {of}, found {found}")]
+    TooFew {
+        /// The quantity.
+        what: &'static str,
+        /// What is counted.
+        of: &'static str,
+        /// The smallest number.
+        needed: usize,
+        /// The number found.
+        found: usize,
+    },
+    /// A regressor that others determine.
+    #[error(
+        "column {column} of the design is constant or a linear combination of the columns before it; leave it out, or penalise the coefficients"
+    )]
+    Collinear {
+        /// Index of the column.
+        column: usize,
+    },
+    /// Coefficients that grow without end.
+    #[error(
+        "the fit does not converge ({iterations} steps, log-likelihood {log_likelihood}): the regressors separate spikes from silence completely; leave regressors out, or penalise the coefficients"
+    )]
+    Diverges {
+        /// Steps taken.
+        iterations: usize,
+        /// Log-likelihood reached.
+        log_likelihood: f64,
+    },
+    /// Two lists that should fit.
+    #[error("{what}: {left} and {right} do not fit")]
+    Mismatch {
+        /// What does not fit.
+        what: &'static str,
+        /// One length.
+        left: usize,
+        /// The other.
+        right: usize,
+    },
     /// NaN or infinity in the input, or a shape that does not fit.
     #[error(transparent)]
     Values(#[from] rheobase_core::Error),

@@ -3,8 +3,6 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use hdf5_pure::Dataset;
-
 use crate::hdf5::Hdf5;
 use crate::{Column, Result, Table};
 
@@ -88,7 +86,7 @@ impl DynamicTable {
             };
             let shape = file.shape(&at, &dataset, true)?;
             let found = if has("_index") || shape.len() > 1 {
-                let ragged = Self::ragged(file, &at, &dataset, values, &shape, has("_index"), has("_index_index"))?;
+                let ragged = Self::ragged(file, &at, values, &shape, has("_index"), has("_index_index"))?;
                 let found = ragged.rows();
                 table.ragged.insert(name.clone(), ragged);
                 found
@@ -107,15 +105,7 @@ impl DynamicTable {
         Ok(table)
     }
 
-    fn ragged(
-        file: &Hdf5,
-        at: &str,
-        dataset: &Dataset,
-        values: Column,
-        shape: &[usize],
-        indexed: bool,
-        twice: bool,
-    ) -> Result<Ragged> {
+    fn ragged(file: &Hdf5, at: &str, values: Column, shape: &[usize], indexed: bool, twice: bool) -> Result<Ragged> {
         let entries = shape.first().copied().unwrap_or(0);
         let width = shape.iter().skip(1).product();
         let ends_of = |suffix: &str, most: usize| {

@@ -1,0 +1,228 @@
+//! Occupancy-normalised rate maps of one or two dimensions.
+
+use ndarray::Array2;
+use rheobase_core::require_finite;
+
+use crate::{Error, Result};
+
+/// An animal's path.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Path {
+    times_s: Vec<f64>,
+    x: Vec<f64>,
+    y: Vec<f64>,
+    seconds: Vec<f64>,
+}
+
+impl Path {
+    /// Takes rising times in s and positions; `y` is empty for a track. Each frame counts until the next one, but no longer than
+    /// `longest_gap_s`; the last one counts as long as the frames do in the median.
+    ///
+    /// # Errors
+    /// If lengths differ, a value is not finite, times do not rise, or there are fewer than 2 frames.
+    pub fn new(times_s: Vec<f64>, x: Vec<f64>, y: Vec<f64>, longest_gap_s: f64) -> Result<Self> {
+        if times_s.len() < 2 {
+            return Err(Error::TooFew { what: "a path", of: "frames", needed: 2, found: times_s.len() });
+        }
+        for (what, values) in [("x", &x), ("y", &y)] {
+            if values.len() != times_s.len() && !(what == "y" && values.is_empty()) {
+                return Err(Error::Mismatch { what: "times and positions", left: times_s.len(), right: values.len() });
+            }
+            require_finite("positions", values)?;
+        }
+        require_finite("times of positions", &times_s)?;
+        if let Some(w) = times_s.windows(2).find(|w| w[1] <= w[0]) {
+            return Err(Error::Parameter { what: "time of a frame in s", found: w[1], allowed: "rising" });
+        }
+        let mut seconds: Vec<f64> = times_s.windows(2).map(|w| (w[1] - w[0]).min(longest_gap_s)).collect();
+        seconds.push(rheobase_core::statistics::median(&seconds));
+        Ok(Self { times_s, x, y, seconds })
+    }
+
+    /// Number of frames.
+    pub fn frames(&self) -> usize {
+        self.times_s.len()
+    }
+
+    /// Times of the frames in s.
+    pub fn times_s(&self) -> &[f64] {
+        &self.times_s
+    }
+
+    /// Position at a frame; y is 0 on a track.
+    pub fn at(&self, frame: usize) -> (f64, f64) {
+        (self.x[frame], self.y.get(frame).copied().unwrap_or(0.0))
+    }
+
+    /// Speed at each frame (to the next one; the last repeats), in units of position per s.
+    pub fn speeds(&self) -> Vec<f64> {
+        let mut speeds: Vec<f64> = (1..self.frames())
+            .map(|k| {
+                let ((x0, y0), (x1, y1)) = (self.at(k - 1), self.at(k));
+                (x1 - x0).hypot(y1 - y0) / (self.times_s[k] - self.times_s[k - 1])
+            })
+            .collect();
+        speeds.push(speeds[speeds.len() - 1]);
+        speeds
+    }
+
+    /// The frame during which a time falls; `None` in gaps and outside.
+    pub fn frame_of(&self, time_s: f64) -> Option<usize> {
+        let frame = self.times_s.partition_point(|t| *t <= time_s).checked_sub(1)?;
+        // A frame at the median length forgives rounding of spike times at its end.
+        (time_s - self.times_s[frame] <= self.seconds[frame] * (1.0 + 1e-9) + 1e-12).then_some(frame)
+    }
+}
+
+/// How a map is made.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MapParameters {
+    /// Bins along y and x; 1 along y for a track.
+    pub bins: [usize; 2],
+    /// Range of y (ignored on a track).
+    pub y_range: (f64, f64),
+    /// Range of x.
+    pub x_range: (f64, f64),
+    /// Standard deviation of the Gaussian that smooths spikes and occupancy, in bins; 0 for none.
+    pub smoothing_bins: f64,
+    /// Bins the animal was in for less than this have no rate.
+    pub least_occupancy_s: f64,
+    /// Frames slower than this are left out.
+    pub least_speed: f64,
+}
+
+/// A rate map. Unvisited bins are NaN, never 0.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RateMap {
+    /// Time in each bin in s, unsmoothed, (y, x).
+    pub occupancy_s: Array2<f64>,
+    /// Spikes in each bin, unsmoothed.
+    pub spikes: Array2<f64>,
+    /// Rate in Hz: smoothed spikes over smoothed occupancy.
+    pub rate_hz: Array2<f64>,
+}
+
+/// Makes a map from a path and spike times in s. Spikes and occupancy are smoothed separately, then divided. Positions outside the
+/// ranges are left out.
+///
+/// # Errors
+/// If there are no bins, a range is empty, or the animal was nowhere long enough.
+pub fn rate_map(path: &Path, spikes_s: &[f64], p: &MapParameters) -> Result<RateMap> {
+    let [rows, columns] = p.bins;
+    if rows == 0 || columns == 0 {
+        return Err(Error::Parameter { what: "bins of a map", found: 0.0, allowed: "at least 1" });
+    }
+    for range in [p.x_range, p.y_range] {
+        if (rows > 1 || range == p.x_range) && (range.0.is_nan() || range.1.is_nan() || range.0 >= range.1) {
+            return Err(Error::Parameter { what: "end of a map's range", found: range.1, allowed: "above its start" });
+        }
+    }
+    let place = |value: f64, range: (f64, f64), bins: usize| {
+        if bins == 1 && rows == 1 && range == p.y_range {
+            return Some(0);
+        }
+        let share = (value - range.0) / (range.1 - range.0);
+        // The upper border belongs to the last bin.
+        (0.0..=1.0).contains(&share).then(|| ((share * bins as f64) as usize).min(bins - 1))
+    };
+    let speeds = if p.least_speed > 0.0 { path.speeds() } else { vec![] };
+    let bin_of = |frame: usize| {
+        if speeds.get(frame).is_some_and(|s| *s < p.least_speed) {
+            return None;
+        }
+        let (x, y) = path.at(frame);
+        let row = if rows == 1 { Some(0) } else { place(y, p.y_range, rows) };
+        Some((row?, place(x, p.x_range, columns)?))
+    };
+    let (mut occupancy, mut counts) = (Array2::zeros((rows, columns)), Array2::zeros((rows, columns)));
+    for frame in 0..path.frames() {
+        if let Some(bin) = bin_of(frame) {
+            occupancy[bin] += path.seconds[frame];
+        }
+    }
+    for spike in spikes_s {
+        if let Some(bin) = path.frame_of(*spike).and_then(bin_of) {
+            counts[bin] += 1.0;
+        }
+    }
+    if !occupancy.iter().any(|o| *o > 0.0 && *o >= p.least_occupancy_s) {
+        return Err(Error::TooFew { what: "a rate map", of: "visited bins", needed: 1, found: 0 });
+    }
+    let (above, below) = (smooth(&counts, p.smoothing_bins), smooth(&occupancy, p.smoothing_bins));
+    let rate_hz = Array2::from_shape_fn((rows, columns), |bin| {
+        let visited = occupancy[bin] > 0.0 && occupancy[bin] >= p.least_occupancy_s;
+        if visited { above[bin] / below[bin] } else { f64::NAN }
+    });
+    Ok(RateMap { occupancy_s: occupancy, spikes: counts, rate_hz })
+}
+
+/// Gaussian smoothing along both axes, cut at three standard deviations and at the borders.
+fn smooth(map: &Array2<f64>, sd: f64) -> Array2<f64> {
+    if sd.is_nan() || sd <= 0.0 {
+        return map.clone();
+    }
+    let reach = (3.0 * sd).ceil() as isize;
+    let kernel: Vec<f64> = (-reach..=reach).map(|d| (-0.5 * (d as f64 / sd).powi(2)).exp()).collect();
+    let along = |map: &Array2<f64>, axis: usize| {
+        let (rows, columns) = map.dim();
+        let length = [rows, columns][axis] as isize;
+        Array2::from_shape_fn((rows, columns), |(i, j)| {
+            let here = [i, j][axis] as isize;
+            (-reach..=reach)
+                .filter(|d| (0..length).contains(&(here + d)))
+                .map(|d| {
+                    let at = (here + d) as usize;
+                    kernel[(d + reach) as usize] * if axis == 0 { map[[at, j]] } else { map[[i, at]] }
+                })
+                .sum()
+        })
+    };
+    let once = if map.nrows() > 1 { along(map, 0) } else { map.clone() };
+    if map.ncols() > 1 { along(&once, 1) } else { once }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn track() -> Path {
+        // Half a second in each of four places, in order.
+        let times: Vec<f64> = (0..20).map(|k| 0.1 * f64::from(k)).collect();
+        let x = (0..20).map(|k| f64::from(k / 5)).collect();
+        Path::new(times, x, vec![], 1.0).unwrap()
+    }
+
+    fn parameters() -> MapParameters {
+        MapParameters {
+            bins: [1, 5],
+            y_range: (0.0, 0.0),
+            x_range: (-0.5, 4.5),
+            smoothing_bins: 0.0,
+            least_occupancy_s: 0.0,
+            least_speed: 0.0,
+        }
+    }
+
+    #[test]
+    fn rates_are_spikes_over_time_and_unvisited_bins_are_unknown() {
+        let map = rate_map(&track(), &[0.05, 0.1, 0.62, 1.99, 7.0], &parameters()).unwrap();
+        for (found, expected) in map.occupancy_s.iter().zip([0.5, 0.5, 0.5, 0.5, 0.0]) {
+            assert!((found - expected).abs() < 1e-12);
+        }
+        assert_eq!(map.spikes.row(0).to_vec(), [2.0, 1.0, 0.0, 1.0, 0.0]);
+        assert!((map.rate_hz[[0, 0]] - 4.0).abs() < 1e-12 && map.rate_hz[[0, 4]].is_nan());
+        let smoothed =
+            rate_map(&track(), &[0.05, 0.1], &MapParameters { smoothing_bins: 1.0, ..parameters() }).unwrap();
+        assert!(smoothed.rate_hz[[0, 0]] < 4.0 && smoothed.rate_hz[[0, 1]] > 0.0 && smoothed.rate_hz[[0, 4]].is_nan());
+    }
+
+    #[test]
+    fn slow_frames_and_gaps_do_not_count() {
+        let fast = rate_map(&track(), &[], &MapParameters { least_speed: 5.0, ..parameters() }).unwrap();
+        assert!((fast.occupancy_s.sum() - 0.3).abs() < 1e-9, "three frames cross a border");
+        let gap = Path::new(vec![0.0, 1.0, 10.0], vec![0.0; 3], vec![], 2.0).unwrap();
+        assert_eq!((gap.frame_of(1.5), gap.frame_of(5.0), gap.frame_of(-1.0)), (Some(1), None, None));
+        assert!(Path::new(vec![0.0, 0.0], vec![0.0; 2], vec![], 1.0).is_err());
+        assert!(rate_map(&track(), &[], &MapParameters { x_range: (10.0, 11.0), ..parameters() }).is_err());
+    }
+}

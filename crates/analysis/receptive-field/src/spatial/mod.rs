@@ -1,0 +1,8 @@
+//! Where an animal is, and what a unit says about it: rate maps, spatial information, grids, borders, head direction, phase precession.
+
+pub mod border;
+pub mod direction;
+pub mod grid;
+pub mod information;
+pub mod map;
+pub mod precession;
