@@ -69,6 +69,11 @@ pub fn failed<E: std::error::Error>(error: E) -> StageError {
     StageError::Failed(error.to_string())
 }
 
+/// Threads for work inside a node whose result does not depend on them.
+pub fn threads() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}
+
 /// Makes a [`Kind`] a [`Stage`].
 pub struct Adapter<K>(PhantomData<fn() -> K>);
 

@@ -7,6 +7,7 @@ mod compare;
 mod data;
 mod kind;
 pub mod model;
+mod recording;
 mod spiking;
 
 use rheobase_pipeline::{Registry, Stage};
@@ -19,6 +20,8 @@ static STAGES: &[&dyn Stage] = &[
     &Adapter::<data::LabelledImages>::NEW,
     &Adapter::<data::NaturalImagePatches>::NEW,
     &Adapter::<data::File>::NEW,
+    &Adapter::<recording::RecordingKind>::NEW,
+    &Adapter::<data::DissimilaritiesKind>::NEW,
     &Adapter::<cell::CellKind>::NEW,
     &Adapter::<model::Network>::NEW,
     &Adapter::<analysis::Sta>::NEW,
@@ -52,8 +55,13 @@ static STAGES: &[&dyn Stage] = &[
     &Adapter::<spiking::DualStochasticKind>::NEW,
     &Adapter::<spiking::MultiplexedCode>::NEW,
     &Adapter::<spiking::RateToSpiking>::NEW,
+    &Adapter::<recording::FiringStatistics>::NEW,
+    &Adapter::<recording::EventResponse>::NEW,
+    &Adapter::<recording::SpikeGlm>::NEW,
+    &Adapter::<recording::PlaceField>::NEW,
     &Adapter::<compare::Cka>::NEW,
     &Adapter::<compare::Rsa>::NEW,
+    &Adapter::<compare::RepresentationalModels>::NEW,
     &Adapter::<compare::PublishedTarget>::NEW,
 ];
 

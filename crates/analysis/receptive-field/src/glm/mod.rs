@@ -159,7 +159,7 @@ pub fn fit(
             .map_err(|_| Error::Diverges { iterations, log_likelihood: likelihood })?;
         let step = step.column(0).to_owned();
         let decrement = gradient.dot(&step);
-        if decrement.abs() < 1e-16 * (1.0 + here.abs()) || decrement < 1e-13 {
+        if decrement < 1e-12 * (1.0 + here.abs()) {
             // So near the top a last full step squares what error is left.
             let beta = &beta + &step;
             let likelihood = objective(&beta, &scaled.columns.dot(&beta)).0;

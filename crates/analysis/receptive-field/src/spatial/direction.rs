@@ -77,7 +77,7 @@ mod tests {
         let tuning = direction_tuning(&frames, &seconds, &spikes, 36).unwrap();
         assert!((tuning.corrected_length - 0.4).abs() < 0.01, "{}", tuning.corrected_length);
         let direction = tuning.resultant.direction_rad;
-        assert!(direction < 0.02 || direction > TAU - 0.02);
+        assert!(!(0.02..=TAU - 0.02).contains(&direction));
         assert!(tuning.rayleigh_p < 1e-6);
         assert!(direction_tuning(&frames, &seconds, &[], 36).is_err());
     }

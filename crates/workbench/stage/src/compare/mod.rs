@@ -2,10 +2,12 @@
 
 mod cka;
 mod published_target;
+mod representational_models;
 mod rsa;
 
 pub use cka::Cka;
 pub use published_target::PublishedTarget;
+pub use representational_models::RepresentationalModels;
 pub use rsa::Rsa;
 
 use ndarray::Array2;

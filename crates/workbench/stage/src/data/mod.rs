@@ -1,11 +1,13 @@
 //! Where data come from.
 
 mod digits;
+pub(crate) mod dissimilarities;
 mod file;
 mod labelled_images;
 mod natural_image_patches;
 
 pub use digits::Digits;
+pub use dissimilarities::DissimilaritiesKind;
 pub use file::File;
 pub use labelled_images::LabelledImages;
 pub use natural_image_patches::NaturalImagePatches;
