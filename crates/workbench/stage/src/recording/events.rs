@@ -202,7 +202,7 @@ fn window_metrics(
         (
             "information",
             "information of the count about the condition",
-            "Panzeri-Treves corrected",
+            &corrected,
             information(conditions)?,
             bits,
             "bit",
