@@ -30,6 +30,25 @@ pub enum Manner {
     Permute,
 }
 
+impl Manner {
+    pub(super) fn lesion(self) -> LesionManner {
+        match self {
+            Self::Silence => LesionManner::Silence,
+            Self::ClampToMean => LesionManner::ClampToMean,
+            Self::Noise => LesionManner::Noise { relative_sd: 1.0 },
+            Self::Permute => LesionManner::Permute,
+        }
+    }
+}
+
+/// The user's interrupt, or the library's words.
+pub(super) fn stopped(error: rheobase_ablation::Error) -> StageError {
+    match error {
+        rheobase_ablation::Error::Probe(rheobase_core::Error::Interrupted) => StageError::Interrupted,
+        other => failed(other),
+    }
+}
+
 /// In which order the targeted curve removes units.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -105,19 +124,10 @@ impl Kind for Ablation {
         let stimulus = images.stimulus(&rows)?;
         let labels: Vec<usize> = rows.iter().map(|&i| images.labels[i]).collect();
         let test = TestSet { stimulus: &stimulus, labels: &labels };
-        let manner = match p.manner {
-            Manner::Silence => LesionManner::Silence,
-            Manner::ClampToMean => LesionManner::ClampToMean,
-            Manner::Noise => LesionManner::Noise { relative_sd: 1.0 },
-            Manner::Permute => LesionManner::Permute,
-        };
-        let stop = |error: rheobase_ablation::Error| match error {
-            rheobase_ablation::Error::Probe(rheobase_core::Error::Interrupted) => StageError::Interrupted,
-            other => failed(other),
-        };
+        let manner = p.manner.lesion();
         let seed = context.seed.child("lesion");
         let (intact, effects) =
-            single_unit_effects(&model, test, &layer, manner, &seed, context.progress).map_err(stop)?;
+            single_unit_effects(&model, test, &layer, manner, &seed, context.progress).map_err(stopped)?;
         let activity = model.record(&stimulus, &layer)?;
         let selectivity = class_selectivity(activity.samples(), &labels).map_err(failed)?;
         let score: Vec<f64> = match p.order_by {
@@ -128,7 +138,7 @@ impl Kind for Ablation {
         order.sort_by(|&a, &b| score[b].total_cmp(&score[a]));
         let curve =
             cumulative_ablation(&model, test, &layer, &order, p.points, p.controls, manner, &seed, context.progress)
-                .map_err(stop)?;
+                .map_err(stopped)?;
         report(p, &layer, &intact, &effects, &selectivity, &curve)
     }
 }

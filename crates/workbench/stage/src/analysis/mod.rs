@@ -2,15 +2,21 @@
 
 mod ablation;
 mod activity_statistics;
+mod decode;
 mod gabor_fit;
+mod lesion_groups;
 mod orientation_tuning;
 mod sta;
+mod stc;
 
 pub use ablation::Ablation;
 pub use activity_statistics::ActivityStatistics;
+pub use decode::Decode;
 pub use gabor_fit::GaborFits;
+pub use lesion_groups::LesionGroups;
 pub use orientation_tuning::OrientationTuning;
 pub use sta::Sta;
+pub use stc::Stc;
 
 use rheobase_core::Probe;
 use rheobase_pipeline::StageError;

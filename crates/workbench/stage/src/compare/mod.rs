@@ -1,11 +1,15 @@
 //! What measurements are compared with: other models, published figures.
 
 mod cka;
+mod population_similarity;
+mod predictivity;
 mod published_target;
 mod representational_models;
 mod rsa;
 
 pub use cka::Cka;
+pub use population_similarity::PopulationSimilarity;
+pub use predictivity::Predictivity;
 pub use published_target::PublishedTarget;
 pub use representational_models::RepresentationalModels;
 pub use rsa::Rsa;

@@ -1,0 +1,257 @@
+//! Any measure of similarity between all layers of several models.
+
+use ndarray::{Array2, ArrayView2, Axis};
+use rand::seq::SliceRandom;
+use rheobase_core::statistics::{mean, permutation_p, variance};
+use rheobase_core::{Estimate, NullDistribution};
+use rheobase_data::Table;
+use rheobase_pipeline::{Context, Input, Outcome, OutputInfo, Role, StageError};
+use rheobase_report::figure::Heatmap;
+use rheobase_similarity::cca::{CrossValidation, cca, cross_validated_cca, pwcca, svcca};
+use rheobase_similarity::kernel::rbf_cka;
+use rheobase_similarity::matching::{soft_matching_correlation, soft_matching_distance};
+use rheobase_similarity::neighbours::{Closeness, mutual_nearest_neighbours};
+use rheobase_similarity::{Bias, Error, linear_cka, shape};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::artifact::{Dataset, Images, Probed};
+use crate::compare::{Population, populations};
+use crate::kind::{Kind, failed, main_output};
+
+/// The measure.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Measure {
+    /// Mean canonical correlation.
+    Cca {},
+    /// Mean canonical correlation on held-out images, shrinkage chosen on the others.
+    CrossValidatedCca {
+        /// Folds.
+        #[serde(default = "five")]
+        folds: usize,
+    },
+    /// Mean canonical correlation of the principal components that hold a share of the variance.
+    Svcca {
+        /// Share of the variance kept on each side.
+        #[serde(default = "share")]
+        variance: f64,
+    },
+    /// Projection-weighted canonical correlation, weights of the row's side.
+    Pwcca {},
+    /// Linear CKA, unbiased.
+    Cka {},
+    /// RBF CKA, unbiased; bandwidth as a share of the median squared distance.
+    RbfCka {
+        /// Bandwidth: sigma^2 = share^2 x median squared distance.
+        #[serde(default = "one")]
+        bandwidth: f64,
+    },
+    /// Angular shape metric: 1 is Procrustes, 0 ignores invertible maps. A distance in rad.
+    Shape {
+        /// From 0 (whitened) to 1 (Procrustes).
+        #[serde(default = "one")]
+        alpha: f64,
+    },
+    /// Correlation of units matched by optimal transport.
+    SoftMatching {},
+    /// Distance of units matched by optimal transport.
+    SoftMatchingDistance {},
+    /// Share of nearest neighbours that both sides agree on.
+    MutualNeighbours {
+        /// Neighbours.
+        #[serde(default = "ten")]
+        k: usize,
+    },
+}
+
+fn one() -> f64 {
+    1.0
+}
+fn share() -> f64 {
+    0.99
+}
+fn five() -> usize {
+    5
+}
+fn ten() -> usize {
+    10
+}
+
+impl Measure {
+    fn name(self) -> String {
+        match self {
+            Self::Cca {} => "mean CCA".into(),
+            Self::CrossValidatedCca { folds } => format!("CCA held out, {folds} folds"),
+            Self::Svcca { variance } => format!("SVCCA, {variance} of variance"),
+            Self::Pwcca {} => "PWCCA".into(),
+            Self::Cka {} => "linear CKA, unbiased".into(),
+            Self::RbfCka { bandwidth } => format!("RBF CKA, unbiased, bandwidth {bandwidth}"),
+            Self::Shape { alpha } => format!("angular shape distance, alpha {alpha} (rad)"),
+            Self::SoftMatching {} => "soft matching correlation".into(),
+            Self::SoftMatchingDistance {} => "soft matching distance".into(),
+            Self::MutualNeighbours { k } => format!("mutual {k} nearest neighbours"),
+        }
+    }
+
+    fn is_distance(self) -> bool {
+        matches!(self, Self::Shape { .. } | Self::SoftMatchingDistance {})
+    }
+
+    fn of(self, x: ArrayView2<'_, f64>, y: ArrayView2<'_, f64>, seed: &rheobase_core::Seed) -> Result<f64, Error> {
+        match self {
+            Self::Cca {} => Ok(cca(x, y)?.mean()),
+            Self::CrossValidatedCca { folds } => {
+                let p = CrossValidation { folds, ..CrossValidation::default() };
+                let correlations = cross_validated_cca(x, y, &p, seed)?;
+                Ok(rheobase_similarity::cca::mean_correlation(&correlations))
+            }
+            Self::Svcca { variance } => Ok(svcca(x, y, variance)?.mean()),
+            Self::Pwcca {} => pwcca(x, y),
+            Self::Cka {} => linear_cka(x, y, Bias::Unbiased),
+            Self::RbfCka { bandwidth } => rbf_cka(x, y, bandwidth, Bias::Unbiased),
+            Self::Shape { alpha } => shape::angular_distance(x, y, alpha),
+            Self::SoftMatching {} => soft_matching_correlation(x, y),
+            Self::SoftMatchingDistance {} => soft_matching_distance(x, y),
+            Self::MutualNeighbours { k } => mutual_nearest_neighbours(x, y, k, Closeness::Cosine),
+        }
+    }
+}
+
+/// Parameters of `population-similarity`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PopulationSimilarityParameters {
+    /// The models.
+    #[schemars(length(min = 1))]
+    pub of: Vec<Input<Probed>>,
+    /// What they are shown; held-out images where the data set has them.
+    pub stimuli: Input<Dataset>,
+    /// Layers that are compared; all by default.
+    #[serde(default)]
+    pub layers: Vec<String>,
+    /// The measure.
+    pub measure: Measure,
+    /// Most images.
+    #[serde(default = "images")]
+    #[schemars(range(min = 10, max = 1_000_000))]
+    pub images: usize,
+    /// Permutations of the images for the null of each pair of equal layers in different models.
+    #[serde(default = "draws")]
+    #[schemars(range(min = 0, max = 100_000))]
+    pub permutations: usize,
+}
+
+fn images() -> usize {
+    1000
+}
+fn draws() -> usize {
+    19
+}
+
+/// Similarity of populations.
+pub struct PopulationSimilarity;
+
+impl Kind for PopulationSimilarity {
+    type Parameters = PopulationSimilarityParameters;
+    const ROLE: Role = Role::Compare;
+    const KIND: &'static str = "population-similarity";
+    const VERSION: u32 = 1;
+    const ABOUT: &'static str = "similarity of all pairs of layers by CCA, SVCCA, PWCCA, CKA, shape metrics, soft matching or mutual neighbours";
+    const OUTPUTS: &'static [OutputInfo] = &[main_output("similarities")];
+
+    fn run(p: &PopulationSimilarityParameters, context: &Context<'_>) -> Result<Outcome, StageError> {
+        let images = Images::load(context.input(&p.stimuli)?)?;
+        let rows: Vec<usize> = images.held_out().into_iter().take(p.images).collect();
+        let mut all = populations(&p.of, &p.layers, &images.stimulus(&rows)?, context)?;
+        let flat: Vec<usize> = all.iter_mut().map(drop_flat_units).collect();
+        let count = all.len();
+        let mut values = Array2::from_elem((count, count), f64::NAN);
+        let (mut left, mut right, mut column, mut why) = (vec![], vec![], vec![], vec![]);
+        let mut outcome = Outcome::default();
+        for a in 0..count {
+            for b in 0..count {
+                if context.progress.cancelled() {
+                    return Err(StageError::Interrupted);
+                }
+                let seed = context.seed.child("pair").index(a).index(b);
+                let found = p.measure.of(all[a].responses.view(), all[b].responses.view(), &seed);
+                // A pair that cannot be compared (too many units, a constant layer) says why in the table.
+                values[[a, b]] = *found.as_ref().unwrap_or(&f64::NAN);
+                if a < b {
+                    left.push(all[a].label());
+                    right.push(all[b].label());
+                    column.push(values[[a, b]]);
+                    why.push(found.as_ref().err().map(ToString::to_string).unwrap_or_default());
+                    if all[a].layer == all[b].layer
+                        && let Ok(value) = found
+                    {
+                        let estimate = with_null(p, value, &all[a], &all[b], &seed)
+                            .with_constant("flat_units_left_out", (flat[a] + flat[b]) as f64);
+                        outcome.metric(&format!("{}~{}.{}", all[a].model, all[b].model, all[a].layer), estimate);
+                    }
+                }
+            }
+            context.progress.step("layers", a + 1, count);
+        }
+        if !column.is_empty() && column.iter().all(|v| v.is_nan()) {
+            return Err(StageError::Failed(format!("no pair of layers could be compared; the first: {}", why[0])));
+        }
+        let table =
+            Table::new().with("left", left)?.with("right", right)?.with("value", column)?.with("problem", why)?;
+        outcome.table("pairs", table);
+        let labels: Vec<String> = all.iter().map(Population::label).collect();
+        let top = values.iter().copied().filter(|v| v.is_finite()).fold(0.0, f64::max);
+        let map = Heatmap {
+            title: p.measure.name(),
+            rows: labels.clone(),
+            columns: labels,
+            values,
+            range: (0.0, if p.measure.is_distance() { top.max(1e-9) } else { 1.0 }),
+        };
+        let caption =
+            format!("{} between layers, n = {} images; n/a where it does not exist.", p.measure.name(), rows.len());
+        outcome.figure("similarity", "Similarity of layers", &caption, map.svg().map_err(failed)?);
+        Ok(outcome)
+    }
+}
+
+/// Units that respond alike to all images have no place in a similarity; returns how many were left out.
+fn drop_flat_units(population: &mut Population) -> usize {
+    let responses = &population.responses;
+    let varies = |u: &usize| responses.column(*u).iter().any(|v| *v != responses[[0, *u]]);
+    let kept: Vec<usize> = (0..responses.ncols()).filter(varies).collect();
+    let dropped = responses.ncols() - kept.len();
+    population.responses = responses.select(Axis(1), &kept);
+    dropped
+}
+
+fn with_null(
+    p: &PopulationSimilarityParameters,
+    value: f64,
+    a: &Population,
+    b: &Population,
+    seed: &rheobase_core::Seed,
+) -> Estimate {
+    let n = a.responses.nrows();
+    let mut estimate = Estimate::new(value, "similarity of populations", &p.measure.name(), n, "images");
+    let mut null = Vec::new();
+    for draw in 0..p.permutations {
+        let mut order: Vec<usize> = (0..n).collect();
+        order.shuffle(&mut seed.child("permutation").index(draw).stream());
+        null.extend(p.measure.of(a.responses.view(), b.responses.select(Axis(0), &order).view(), seed).ok());
+    }
+    if !null.is_empty() {
+        // Distances are extreme when small.
+        let sign = if p.measure.is_distance() { -1.0 } else { 1.0 };
+        let signed: Vec<f64> = null.iter().map(|v| sign * v).collect();
+        estimate.null = Some(NullDistribution {
+            method: "images permuted on one side".into(),
+            draws: null.len(),
+            mean: mean(&null),
+            sd: variance(&null, 0).sqrt(),
+            p: permutation_p(sign * value, &signed),
+        });
+    }
+    estimate
+}
