@@ -197,6 +197,17 @@ pub enum DataCommand {
         #[arg(required = true, value_hint = ValueHint::FilePath)]
         files: Vec<PathBuf>,
     },
+    /// Write a recording of the library as an NWB file: units, trials and signals.
+    Export {
+        /// The recording.
+        name: String,
+        /// The file to write.
+        #[arg(value_hint = ValueHint::FilePath)]
+        path: PathBuf,
+        /// Start of the session (ISO 8601 with time zone), where the source does not say it.
+        #[arg(long, default_value = "1970-01-01T00:00:00+00:00")]
+        start: String,
+    },
     /// Download data sets; an interrupted download goes on where it stopped.
     Fetch {
         /// Data sets.

@@ -22,6 +22,7 @@ pub mod dissimilarities;
 mod error;
 pub mod fetch;
 mod hdf5;
+mod hdf5_write;
 pub mod idx;
 pub mod image;
 pub mod library;

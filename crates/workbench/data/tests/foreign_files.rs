@@ -2,9 +2,15 @@
 
 mod files;
 
-use rheobase_data::Column;
+use std::collections::BTreeMap;
+
+use ndarray::array;
+use rheobase_core::SpikeTrains;
 use rheobase_data::mat::{MatFile, MatValue};
 use rheobase_data::nwb::NwbFile;
+use rheobase_data::nwb::write::{Session, bytes, write};
+use rheobase_data::recording::{Recording, Signal};
+use rheobase_data::{Column, Table};
 
 #[test]
 fn both_versions_of_mat_give_the_same_values() {
@@ -55,4 +61,65 @@ fn damage_is_named_with_its_place() {
     let nwb = |bytes: Vec<u8>| NwbFile::from_bytes("x.nwb", bytes).unwrap_err().to_string();
     assert!(nwb(files::mat_v73()).contains("HDF5 without the attribute nwb_version"));
     assert!(nwb(b"not HDF5 at all".to_vec()).contains("x.nwb is not valid NWB"));
+}
+
+fn recording() -> Recording {
+    let spikes = SpikeTrains::from_units(vec![vec![0.5, 1.25], vec![], vec![3.0]], (0.0, 4.0)).unwrap();
+    let units = Table::new()
+        .with("id", vec![3_i64, 5, 9])
+        .unwrap()
+        .with("area", vec!["V1".to_owned(), "µ".to_owned(), String::new()])
+        .unwrap()
+        .with("good", vec![true, false, true])
+        .unwrap();
+    let trials = Table::new()
+        .with("id", vec![0_i64, 1])
+        .unwrap()
+        .with("start_time", vec![0.0, 2.0])
+        .unwrap()
+        .with("stop_time", vec![1.0, 3.0])
+        .unwrap()
+        .with("direction", vec![0_i64, 1])
+        .unwrap();
+    let signal =
+        |values: ndarray::Array2<f64>, unit: &str| Signal { times_s: vec![0.0, 0.1, 0.3], values, unit: unit.into() };
+    let signals = BTreeMap::from([
+        ("position".to_owned(), signal(array![[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]], "cm")),
+        ("speed".to_owned(), signal(array![[1.0], [2.0], [3.0]], "")),
+    ]);
+    Recording { spikes, units, trials, signals }
+}
+
+fn session() -> Session {
+    Session {
+        description: "a small session".into(),
+        identifier: "small-1".into(),
+        start_time: "2026-01-02T03:04:05+00:00".into(),
+    }
+}
+
+#[test]
+fn a_written_recording_comes_back_as_it_was() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("small.nwb");
+    write(&path, &session(), &recording()).unwrap();
+    assert_eq!(std::fs::read(&path).unwrap(), bytes("again", &session(), &recording()).unwrap());
+    let back = Recording::of_file(&path, &["position".into(), "speed".into()]).unwrap();
+    let mut expected = recording();
+    expected.signals.get_mut("speed").unwrap().unit = "unknown".into();
+    assert_eq!(back, expected);
+}
+
+#[test]
+fn what_nwb_cannot_hold_is_refused() {
+    let mut wrong = session();
+    wrong.start_time = "yesterday".into();
+    let message = bytes("x", &wrong, &recording()).unwrap_err().to_string();
+    assert!(message.contains("is not like 2026-01-02T03:04:05+00:00"), "{message}");
+    let mut slash = recording();
+    slash.trials = slash.trials.with("a/b", vec![1.0, 2.0]).unwrap();
+    assert!(bytes("x", &session(), &slash).unwrap_err().to_string().contains("without slashes"));
+    let mut untimed = recording();
+    untimed.trials = Table::new().with("direction", vec![1.0]).unwrap();
+    assert!(bytes("x", &session(), &untimed).is_err());
 }

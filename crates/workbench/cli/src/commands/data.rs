@@ -1,9 +1,11 @@
-//! `data list`, `data verify`, `data import`, `data fetch`.
+//! `data list`, `data verify`, `data import`, `data export`, `data fetch`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use rheobase_data::fetch::{Fetched, fetch_dataset};
 use rheobase_data::library::{Library, Place};
+use rheobase_data::nwb::write::{Session, write};
+use rheobase_data::recording::Recording;
 use serde_json::json;
 
 use crate::arguments::{DataCommand, Settings};
@@ -18,6 +20,7 @@ pub fn data(command: &DataCommand, settings: &Settings) -> Outcome {
         DataCommand::List => list(&library, settings),
         DataCommand::Verify { names } => verify(&library, names, settings),
         DataCommand::Import { files } => import(&library, files, settings),
+        DataCommand::Export { name, path, start } => export(&library, name, path, start, settings),
         DataCommand::Fetch { names } => fetch(&library, names, settings),
     }
 }
@@ -98,6 +101,25 @@ fn import(library: &Library, files: &[PathBuf], settings: &Settings) -> Outcome 
         output::json(&lines);
     } else {
         output::data(&output::table(&["file", "data set", "as"], &lines));
+    }
+    Ok(0)
+}
+
+fn export(library: &Library, name: &str, path: &Path, start: &str, settings: &Settings) -> Outcome {
+    let recording = Recording::of_dataset(library, name, &[])?;
+    let manifest = library.manifest(name)?;
+    let session = Session {
+        description: format!("{}; {}", manifest.description, manifest.citation),
+        identifier: name.to_owned(),
+        start_time: start.to_owned(),
+    };
+    write(path, &session, &recording)?;
+    let (units, trials) = (recording.spikes.units(), recording.trials.rows());
+    if settings.json {
+        output::json(&json!({ "file": path, "units": units, "trials": trials, "signals": recording.signals.len() }));
+    } else {
+        let text = format!("{}: {units} units, {trials} trials, {} signals", path.display(), recording.signals.len());
+        output::data(&text);
     }
     Ok(0)
 }

@@ -1,10 +1,11 @@
 //! Neurodata Without Borders (NWB 2, HDF5): units, trials, epochs, electrodes and time series.
 //!
 //! Equivalent to reading with pynwb. Ragged columns are read as an index and one bulk read, whatever the width of the index;
-//! time series are read by rows, so that a long recording needs no memory of its size.
+//! time series are read by rows, so that a long recording needs no memory of its size. [`write`](mod@write) goes the other way.
 
 mod series;
 mod table;
+pub mod write;
 
 use std::path::Path;
 
