@@ -1,0 +1,102 @@
+//! Under the null, the instruments' p-values are uniform. p-values of R random draws come in steps of 1 / (R + 1); a uniform part of a step
+//! is taken off, as a randomised test does.
+
+use ndarray::Array2;
+use rand::RngExt;
+use rheobase_core::Seed;
+use rheobase_core::inference::kolmogorov_smirnov;
+use rheobase_core::statistics::permutation_p;
+use rheobase_receptive_field::glm::{Family, fit};
+use rheobase_receptive_field::spatial::information::{Shuffle, shuffled, spatial_information};
+use rheobase_receptive_field::spatial::map::{MapParameters, Path, rate_map};
+use rheobase_receptive_field::stc::{NestedTest, nested_test};
+
+fn require_uniform(name: &str, ps: &[f64]) {
+    let test = kolmogorov_smirnov(ps, |p| p.clamp(0.0, 1.0));
+    assert!(test.p > 0.01, "{name}: distance {} to uniform, p {}", test.statistic, test.p);
+}
+
+fn normal(rows: usize, columns: usize, seed: &Seed) -> Array2<f64> {
+    let mut stream = seed.stream();
+    Array2::from_shape_fn((rows, columns), |_| (0..12).map(|_| stream.random_range(0.0..1.0_f64)).sum::<f64>() - 6.0)
+}
+
+#[test]
+fn the_nested_test_of_covariance_axes() {
+    // The largest and the smallest eigenvalue are looked at and the more extreme one counts twice, so p is uniform up to .5 or so and
+    // a little conservative above; below .5 it must be.
+    let ps: Vec<f64> = (0..1000)
+        .map(|set| {
+            let seed = Seed::root(1).index(set);
+            let x = normal(300, 3, &seed.child("x"));
+            let mut stream = seed.child("spikes").stream();
+            let counts: Vec<f64> = (0..300).map(|_| f64::from(u8::from(stream.random_bool(0.2)))).collect();
+            let test = NestedTest {
+                shifts: 39,
+                least_shift: 5,
+                project_average: false,
+                most_axes: 0,
+                ..NestedTest::default()
+            };
+            let found = nested_test(x.view(), &counts, &test, &seed.child("shifts")).unwrap();
+            found.first_p - stream.random_range(0.0..2.0 / 40.0)
+        })
+        .collect();
+    for level in [0.05, 0.1, 0.2, 0.4] {
+        let below = ps.iter().filter(|p| **p <= level).count() as f64 / 1000.0;
+        assert!((below - level).abs() < 3.5 * (level * (1.0 - level) / 1000.0_f64).sqrt(), "{below} at {level}");
+    }
+}
+
+#[test]
+fn spatial_information_against_shifted_spikes() {
+    let ps: Vec<f64> = (0..1000)
+        .map(|set| {
+            let seed = Seed::root(2).index(set);
+            let mut stream = seed.child("run").stream();
+            // A path that goes to and fro, and spikes that know nothing of it.
+            let times: Vec<f64> = (0..600).map(|k| 0.1 * f64::from(k)).collect();
+            let x: Vec<f64> = times.iter().map(|t| (1.0 + (0.7 * t).sin()) * 50.0).collect();
+            let path = Path::new(times, x, vec![], 1.0).unwrap();
+            let spikes: Vec<f64> = (0..60).map(|_| stream.random_range(0.0..59.9)).collect();
+            let p = MapParameters {
+                bins: [1, 8],
+                x_range: (0.0, 100.0),
+                y_range: (0.0, 0.0),
+                smoothing_bins: 0.0,
+                least_occupancy_s: 0.0,
+                least_speed: 0.0,
+            };
+            let bits = |map: &rheobase_receptive_field::spatial::map::RateMap| {
+                spatial_information(map).ok().map(|i| i.bits_per_spike)
+            };
+            let observed = bits(&rate_map(&path, &spikes, &p).unwrap()).unwrap();
+            let shuffle = Shuffle { draws: 39, least_shift_s: 1.0, threads: 1 };
+            let null = shuffled(&path, &spikes, &p, bits, shuffle, &seed.child("shuffle")).unwrap();
+            permutation_p(observed, &null) - stream.random_range(0.0..1.0 / 40.0)
+        })
+        .collect();
+    require_uniform("spatial information", &ps);
+}
+
+#[test]
+fn walds_intervals_of_generalised_linear_models_cover() {
+    let covered = (0..1000)
+        .filter(|&set| {
+            let seed = Seed::root(3).index(set);
+            let x = normal(400, 2, &seed.child("x"));
+            let mut stream = seed.child("spikes").stream();
+            let counts: Vec<f64> = x
+                .outer_iter()
+                .map(|r| {
+                    let p = 1.0 / (1.0 + (1.0 - 0.5 * r[0]).exp());
+                    f64::from(u8::from(stream.random_bool(p)))
+                })
+                .collect();
+            let model = fit(x.view(), &counts, Family::Bernoulli, None).unwrap();
+            (model.coefficients[0] - 0.5).abs() <= 1.96 * model.standard_errors[1]
+        })
+        .count() as f64
+        / 1000.0;
+    assert!((covered - 0.95).abs() < 0.02, "{covered}");
+}
