@@ -34,10 +34,10 @@ pub fn write(path: &Path, session: &Session, recording: &Recording) -> Result<()
     std::fs::rename(&partial, path).map_err(Error::io("cannot rename to", path))
 }
 
-/// The bytes that [`write`] writes; `name` is for messages.
+/// The bytes that [`write()`] writes; `name` is for messages.
 ///
 /// # Errors
-/// As for [`write`].
+/// As for [`write()`].
 pub fn bytes(name: &str, session: &Session, recording: &Recording) -> Result<Vec<u8>> {
     let wrong = |reason: String| Error::format(name, "NWB", reason);
     let time = session.start_time.as_bytes();
