@@ -89,9 +89,10 @@ pub fn fast_ica(x: &Array2<f64>, components: usize, seed: u64) -> Result<Array2<
 
 /// t-SNE of the rows, (rows, dimensions).
 pub fn t_sne(x: &Array2<f64>, dimensions: usize, perplexity: f64, seed: u64) -> Result<Array2<f64>> {
+    // Without approximation: its tree of neighbours draws from a generator that takes no seed.
     let machine = TSneParams::embedding_size_with_rng(dimensions, Xoshiro256Plus::seed_from_u64(seed))
         .perplexity(perplexity)
-        .approx_threshold(0.3);
+        .approx_threshold(0.0);
     let found = machine.transform(to_old(x)).map_err(|e| failed("t-SNE")(&e))?;
     Ok(from_old(&found))
 }

@@ -62,7 +62,7 @@ pub fn independent_components(x: ArrayView2<'_, f64>, components: usize, seed: &
     library::fast_ica(&checked("number of components", x, components)?, components, number(seed))
 }
 
-/// t-SNE (van der Maaten & Hinton 2008; Barnes-Hut), (samples, dimensions). A picture, not a measurement: distances between far groups mean
+/// t-SNE (van der Maaten & Hinton 2008; exact, so its cost grows with the square of the samples), (samples, dimensions). A picture, not a measurement: distances between far groups mean
 /// nothing.
 ///
 /// # Errors
