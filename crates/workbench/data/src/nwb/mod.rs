@@ -13,7 +13,7 @@ use hdf5_pure::Group;
 use rheobase_core::SpikeTrains;
 
 use crate::hdf5::Hdf5;
-use crate::{Column, Result, Table};
+use crate::{Result, Table};
 
 pub use series::{Series, TimeAxis};
 pub use table::{DynamicTable, Ragged};
@@ -161,13 +161,5 @@ impl NwbFile {
             [] => Err(self.file.wrong(path, format!("there is no such time series; it has: {}", known.join(", ")))),
             _ => Err(self.file.wrong(path, "several time series have this name; give the whole path")),
         }
-    }
-
-    /// Numbers of a column of trials by name, for messages that list what exists.
-    ///
-    /// # Errors
-    /// If there is no such column.
-    pub fn trial_column(&self, name: &str) -> Result<Column> {
-        self.trials()?.column(name).cloned()
     }
 }

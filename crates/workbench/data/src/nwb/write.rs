@@ -7,7 +7,7 @@ use std::path::Path;
 use sha2::{Digest, Sha256};
 
 use crate::error::Error;
-use crate::hdf5_write::{Content, Data, Node, Value, to_bytes};
+use crate::hdf5_write::{Data, Node, Value, to_bytes};
 use crate::recording::{Recording, Signal};
 use crate::{Column, Result, Table};
 
@@ -186,7 +186,6 @@ impl File {
             .with("comments", Data::text("no comments"));
         node.put("data", data);
         node.put("timestamps", times);
-        debug_assert!(matches!(node.content, Content::Group(_)));
         self.root.put(&path, node);
         Ok(())
     }
