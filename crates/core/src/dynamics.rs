@@ -1,6 +1,6 @@
 //! A discrete map x -> F(x, u) with its Jacobian, for fixed points and stability.
 
-use ndarray::{Array1, Array2, ArrayView1};
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2};
 
 /// A dynamical system in discrete time.
 pub trait Dynamics: Send + Sync {
@@ -9,6 +9,15 @@ pub trait Dynamics: Send + Sync {
 
     /// One step: F(x, u) for state `x` and constant input `input`.
     fn step(&self, state: ArrayView1<'_, f64>, input: ArrayView1<'_, f64>) -> Array1<f64>;
+
+    /// One step of many states, each a row: shape (states, dimension). Override it where a product serves all of them at once.
+    fn steps(&self, states: ArrayView2<'_, f64>, input: ArrayView1<'_, f64>) -> Array2<f64> {
+        let mut next = Array2::zeros(states.dim());
+        for (mut row, state) in next.rows_mut().into_iter().zip(states.rows()) {
+            row.assign(&self.step(state, input));
+        }
+        next
+    }
 
     /// Jacobian dF/dx, shape (dimension, dimension), row i holding the derivatives of F_i.
     ///

@@ -8,6 +8,7 @@
 //! | [`code`] | architecture | sparse code, linear code (PCA, ICA), fixed Gabor-energy model of V1 |
 //! | [`objective`] | objective | cross-entropy, squared error, reconstruction with sparsity, independence; penalties |
 //! | [`learning`] | learning rule | gradient (SGD, Adam), feedback alignment, Hebb, Oja, eigenvectors, FastICA |
+//! | [`recurrent`] | architecture and more | recurrent networks of five kinds of cells, their gradients and training |
 //! | [`training`] | | the loop they share: epochs, history, checkpoints |
 //!
 //! [`Model`] is what comes out: a [`rheobase_core::Probe`], and for networks a [`rheobase_core::Lesion`].
@@ -20,6 +21,7 @@ mod model;
 pub mod network;
 pub mod objective;
 pub mod optimizer;
+pub mod recurrent;
 mod tensors;
 pub mod training;
 

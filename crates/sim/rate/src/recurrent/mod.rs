@@ -1,0 +1,32 @@
+//! Recurrent networks: cells, a fused loop through time with a hand-written way back, penalties, starts, training and reservoirs.
+//!
+//! The loop is generic over f32 (training) and f64 (analysis, checks of gradients).
+//!
+//! | module | what |
+//! |---|---|
+//! | [`cell`] | rate equation, current equation, GRU, LSTM, subLSTM: one step and its derivative |
+//! | [`network`] | structure, parameters, Dale's law, low rank, masks |
+//! | [`initial`] | spectral radius, orthogonal, balanced, ... |
+//! | [`product`] | packed matrix products |
+//! | [`pass`] | forward and back through time |
+//! | [`loss`] | batches of trials, task losses, cost and gradient |
+//! | [`linearised`] | the network as a dynamical system, Jacobians, real-time recurrent learning |
+//! | [`penalty`] | rate, weight, wiring, smooth dynamics |
+
+pub mod cell;
+pub mod initial;
+pub mod linearised;
+pub mod loss;
+pub mod network;
+pub mod pass;
+pub mod penalty;
+pub mod product;
+pub mod scalar;
+
+pub use cell::{Cell, Nonlinearity};
+pub use initial::{Initial, initial_parameters};
+pub use linearised::FrozenNetwork;
+pub use loss::{Backward, Batch, Cost, Response};
+pub use network::{RecurrentNetwork, Weights, Wiring};
+pub use penalty::Penalties;
+pub use scalar::Scalar;

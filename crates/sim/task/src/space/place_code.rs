@@ -1,0 +1,213 @@
+//! How a place is written down for a network to read out: place cells of several profiles, head direction, plain coordinates.
+//!
+//! With d the distance to a cell's centre and s the softmax over cells: Gaussian s(-d^2 / 2 sd^2) (Banino et al. 2018); difference of
+//! softmaxes s(-d^2 / 2 sd^2) - s(-d^2 / 2 ratio sd^2), shifted to be non-negative and normalised (Sorscher et al. 2019);
+//! difference of Gaussians, the same with exp(.) / ratio in place of the second softmax (Schaeffer et al. 2022).
+
+use rheobase_core::{Seed, circular};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::arena::Arena;
+use crate::error::{Result, require};
+
+/// What a network is asked to read out.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum ReadOut {
+    /// x and y in m.
+    Cartesian,
+    /// Place cells with a Gaussian profile.
+    Gaussian {
+        /// Place cells.
+        cells: usize,
+        /// Width in m.
+        sd_m: f64,
+    },
+    /// Place cells with a centre and a surround, each normalised over cells.
+    DifferenceOfSoftmaxes {
+        /// Place cells.
+        cells: usize,
+        /// Width of the centre in m.
+        sd_m: f64,
+        /// Variance of the surround over that of the centre.
+        surround_ratio: f64,
+    },
+    /// Place cells with a centre and a surround of equal volume.
+    DifferenceOfGaussians {
+        /// Place cells.
+        cells: usize,
+        /// Width of the centre in m.
+        sd_m: f64,
+        /// Variance of the surround over that of the centre.
+        surround_ratio: f64,
+    },
+    /// Gaussian place cells, and head-direction cells with a von Mises profile.
+    PlaceAndDirection {
+        /// Place cells.
+        cells: usize,
+        /// Width in m.
+        sd_m: f64,
+        /// Head-direction cells.
+        direction_cells: usize,
+        /// Concentration of their tuning.
+        kappa: f64,
+    },
+}
+
+impl ReadOut {
+    /// Refuses impossible codes.
+    ///
+    /// # Errors
+    /// With the parameter.
+    pub fn check(self) -> Result<()> {
+        let width = |cells: usize, sd_m: f64| {
+            require("cells", cells as f64, cells >= 3, "at least 3")?;
+            require("sd_m", sd_m, sd_m > 0.0 && sd_m.is_finite(), "above 0 m")
+        };
+        match self {
+            Self::Cartesian => Ok(()),
+            Self::Gaussian { cells, sd_m } => width(cells, sd_m),
+            Self::DifferenceOfSoftmaxes { cells, sd_m, surround_ratio }
+            | Self::DifferenceOfGaussians { cells, sd_m, surround_ratio } => {
+                width(cells, sd_m)?;
+                require("surround_ratio", surround_ratio, surround_ratio > 1.0, "above 1")
+            }
+            Self::PlaceAndDirection { cells, sd_m, direction_cells, kappa } => {
+                width(cells, sd_m)?;
+                require("direction_cells", direction_cells as f64, direction_cells >= 3, "at least 3")?;
+                require("kappa", kappa, kappa > 0.0, "above 0")
+            }
+        }
+    }
+
+    /// Sizes of the groups over which the code is a distribution; empty for coordinates.
+    pub fn groups(self) -> Vec<usize> {
+        match self {
+            Self::Cartesian => vec![],
+            Self::Gaussian { cells, .. }
+            | Self::DifferenceOfSoftmaxes { cells, .. }
+            | Self::DifferenceOfGaussians { cells, .. } => vec![cells],
+            Self::PlaceAndDirection { cells, direction_cells, .. } => vec![cells, direction_cells],
+        }
+    }
+
+    /// Length of the code.
+    pub fn length(self) -> usize {
+        self.groups().iter().sum::<usize>().max(2)
+    }
+}
+
+/// A read-out with the centres of its cells.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Code {
+    read_out: ReadOut,
+    /// Centres of the place cells in m.
+    pub centres: Vec<[f64; 2]>,
+    directions: Vec<f64>,
+}
+
+fn softmax(logits: impl Iterator<Item = f64>) -> Vec<f64> {
+    let logits: Vec<f64> = logits.collect();
+    let top = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let mut values: Vec<f64> = logits.iter().map(|l| (l - top).exp()).collect();
+    let sum: f64 = values.iter().sum();
+    values.iter_mut().for_each(|v| *v /= sum);
+    values
+}
+
+/// Shifted to be non-negative and to sum to 1.
+fn to_distribution(mut values: Vec<f64>) -> Vec<f64> {
+    let low = values.iter().copied().fold(f64::INFINITY, f64::min);
+    values.iter_mut().for_each(|v| *v += low.abs());
+    let sum: f64 = values.iter().sum();
+    if sum > 0.0 {
+        values.iter_mut().for_each(|v| *v /= sum);
+    }
+    values
+}
+
+impl Code {
+    /// Draws the centres.
+    pub fn new(read_out: ReadOut, arena: Arena, design: u64) -> Self {
+        let seed = Seed::root(design).child("place cells");
+        let groups = read_out.groups();
+        let mut stream = seed.stream();
+        let centres = (0..groups.first().copied().unwrap_or(0)).map(|_| arena.place(&mut stream)).collect();
+        let directions = groups.get(1).copied().unwrap_or(0);
+        let directions = (0..directions).map(|k| std::f64::consts::TAU * k as f64 / directions as f64).collect();
+        Self { read_out, centres, directions }
+    }
+
+    /// The code of a place and a heading.
+    pub fn encode(&self, place: [f64; 2], heading: f64) -> Vec<f32> {
+        let squared = |c: &[f64; 2]| (c[0] - place[0]).powi(2) + (c[1] - place[1]).powi(2);
+        let gaussian = |sd: f64| softmax(self.centres.iter().map(move |c| -squared(c) / (2.0 * sd * sd)));
+        let values = match self.read_out {
+            ReadOut::Cartesian => place.to_vec(),
+            ReadOut::Gaussian { sd_m, .. } => gaussian(sd_m),
+            ReadOut::DifferenceOfSoftmaxes { sd_m, surround_ratio, .. } => {
+                let surround = gaussian(sd_m * surround_ratio.sqrt());
+                to_distribution(gaussian(sd_m).into_iter().zip(surround).map(|(a, b)| a - b).collect())
+            }
+            ReadOut::DifferenceOfGaussians { sd_m, surround_ratio, .. } => {
+                let profile = |c: &[f64; 2]| {
+                    let x = squared(c) / (2.0 * sd_m * sd_m);
+                    (-x).exp() - (-x / surround_ratio).exp() / surround_ratio
+                };
+                to_distribution(self.centres.iter().map(profile).collect())
+            }
+            ReadOut::PlaceAndDirection { sd_m, kappa, .. } => {
+                let direction = softmax(self.directions.iter().map(|d| kappa * (heading - d).cos()));
+                gaussian(sd_m).into_iter().chain(direction).collect()
+            }
+        };
+        values.into_iter().map(|v| v as f32).collect()
+    }
+
+    /// The place that outputs stand for: coordinates as they are, otherwise the mean centre of the three most active place cells
+    /// (Sorscher et al. 2019).
+    pub fn decode(&self, outputs: &[f32]) -> [f64; 2] {
+        if self.centres.is_empty() {
+            return [f64::from(outputs[0]), f64::from(outputs[1])];
+        }
+        let mut order: Vec<usize> = (0..self.centres.len()).collect();
+        order.sort_by(|a, b| outputs[*b].total_cmp(&outputs[*a]).then(a.cmp(b)));
+        let mean = |k: usize| order[..3].iter().map(|i| self.centres[*i][k]).sum::<f64>() / 3.0;
+        [mean(0), mean(1)]
+    }
+
+    /// The heading that outputs stand for, where they have head-direction cells.
+    pub fn decode_heading(&self, outputs: &[f32]) -> Option<f64> {
+        let own = outputs.get(self.centres.len()..)?;
+        let weights = softmax(own.iter().map(|v| f64::from(*v)));
+        circular::Resultant::of_weighted(self.directions.iter().copied().zip(weights)).map(|r| r.direction_rad)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_distributions_and_decode_to_the_place() {
+        let arena = Arena::Square { side_m: 2.2 };
+        let place = [0.3, -0.5];
+        for read_out in [
+            ReadOut::Gaussian { cells: 512, sd_m: 0.12 },
+            ReadOut::DifferenceOfSoftmaxes { cells: 512, sd_m: 0.12, surround_ratio: 2.0 },
+            ReadOut::DifferenceOfGaussians { cells: 512, sd_m: 0.12, surround_ratio: 2.0 },
+        ] {
+            let code = Code::new(read_out, arena, 1);
+            let values = code.encode(place, 0.0);
+            assert!((values.iter().sum::<f32>() - 1.0).abs() < 1e-4 && values.iter().all(|v| *v >= 0.0));
+            let found = code.decode(&values);
+            // 512 cells on 2.2 m square: neighbours about 0.1 m apart.
+            assert!((found[0] - place[0]).hypot(found[1] - place[1]) < 0.1, "{read_out:?} {found:?}");
+        }
+        let both = ReadOut::PlaceAndDirection { cells: 64, sd_m: 0.2, direction_cells: 12, kappa: 20.0 };
+        let code = Code::new(both, arena, 1);
+        let logits: Vec<f32> = code.encode(place, 1.0).iter().map(|v| v.max(1e-6).ln()).collect();
+        assert!((code.decode_heading(&logits).unwrap() - 1.0).abs() < 0.02);
+    }
+}
