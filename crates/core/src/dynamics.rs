@@ -19,6 +19,20 @@ pub trait Dynamics: Send + Sync {
         next
     }
 
+    /// Covectors sent back through a step: row k is J(state k)' times row k of `covectors`. Override it where no Jacobian is needed.
+    fn pull_back(
+        &self,
+        states: ArrayView2<'_, f64>,
+        input: ArrayView1<'_, f64>,
+        covectors: ArrayView2<'_, f64>,
+    ) -> Array2<f64> {
+        let mut back = Array2::zeros(states.dim());
+        for ((mut row, state), covector) in back.rows_mut().into_iter().zip(states.rows()).zip(covectors.rows()) {
+            row.assign(&self.jacobian(state, input).t().dot(&covector));
+        }
+        back
+    }
+
     /// Jacobian dF/dx, shape (dimension, dimension), row i holding the derivatives of F_i.
     ///
     /// The default takes central differences with a step of cbrt(machine epsilon) times the size of each coordinate,

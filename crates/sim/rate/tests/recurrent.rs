@@ -73,7 +73,7 @@ fn trials(network: &RecurrentNetwork, loss: &Loss, count: usize, steps: usize) -
 }
 
 fn settings<'a>(loss: &'a Loss, penalties: &'a Penalties) -> Backward<'a> {
-    Backward { loss, penalties, truncation: None, threads: 1 }
+    Backward { loss, penalties, truncation: None, dropout: 0.0, threads: 1 }
 }
 
 /// Largest difference between the gradient and central differences, relative to the largest element.
@@ -180,6 +180,12 @@ fn jacobians_are_those_of_central_differences() {
         for (row, state) in rows.rows().into_iter().zip(both.rows()) {
             assert_eq!(row.to_owned(), frozen.step(state, input.view()), "{cell:?}");
         }
+        let covectors = Array2::from_shape_fn(both.dim(), |(i, j)| ((i * 7 + j) as f64).sin());
+        let back = frozen.pull_back(both.view(), input.view(), covectors.view());
+        for ((row, state), covector) in back.rows().into_iter().zip(both.rows()).zip(covectors.rows()) {
+            let exact = frozen.jacobian(state, input.view()).t().dot(&covector);
+            assert!((&row - &exact).iter().all(|v| v.abs() < 1e-12), "{cell:?}");
+        }
     }
 }
 
@@ -264,7 +270,7 @@ fn threads_do_not_change_a_byte_and_truncation_changes_the_gradient() {
     let batch = Batch { trials: &trials, noise: Seed::root(8) };
     let none = Penalties::default();
     let with = |threads, truncation| {
-        batch.cost(&net, &p, Backward { loss: &Loss::SquaredError, penalties: &none, truncation, threads }).gradient
+        batch.cost(&net, &p, Backward { loss: &Loss::SquaredError, penalties: &none, truncation, dropout: 0.0, threads }).gradient
     };
     let one = with(1, None);
     assert_eq!(one, with(2, None));
@@ -306,7 +312,7 @@ fn the_loop_agrees_with_automatic_differentiation_by_burn() {
     let loss = loss.unwrap() / 30.0;
     let gradients = loss.backward();
     for (k, tensor) in weights.iter().enumerate() {
-        let theirs: Vec<f32> = tensor.grad(&gradients).unwrap().into_data().to_vec().unwrap();
+        let theirs: Vec<f32> = tensor.grad(&gradients).unwrap().into_data().try_to_vec().unwrap();
         let scale = theirs.iter().fold(0.0_f32, |m, v| m.max(v.abs()));
         for (a, b) in own.gradient[k].iter().zip(&theirs) {
             assert!((a - b).abs() < 1e-5 * scale, "{k}: {a} {b}");
@@ -397,5 +403,59 @@ fn losses_and_gradients_are_those_of_pytorch() {
                 p[k] = narrow.iter().map(|v| f64::from(*v)).collect();
             }
         }
+    }
+}
+
+#[test]
+fn perturbation_follows_the_gradient_on_average_and_nodes_are_better_than_weights() {
+    use rheobase_rate::recurrent::perturbation::{Estimator, perturbed_gradient};
+    let net = network(CELLS[0], 12);
+    let p = parameters(&net, 9);
+    let trials = trials(&net, &Loss::SquaredError, 1, 3);
+    let exact = {
+        let batch = Batch { trials: &trials, noise: Seed::root(1) };
+        batch.cost(&net, &p, settings(&Loss::SquaredError, &Penalties::default())).gradient[1].clone()
+    };
+    let samples = 2000;
+    let estimate = |estimator| {
+        let (mut mean, mut second) = (vec![0.0; exact.len()], 0.0);
+        for k in 0..samples {
+            let batch = Batch { trials: &trials, noise: Seed::root(5).index(k) };
+            let (_, g) = perturbed_gradient(&batch, &net, &p, &Loss::SquaredError, estimator, 1e-3, 1);
+            for (m, v) in mean.iter_mut().zip(&g[1]) {
+                *m += v / samples as f64;
+                second += v * v / samples as f64;
+            }
+        }
+        let spread = second - mean.iter().map(|m| m * m).sum::<f64>();
+        (mean, spread)
+    };
+    let size = |v: &[f64]| v.iter().map(|x| x * x).sum::<f64>().sqrt();
+    let cosine = |v: &[f64]| v.iter().zip(&exact).map(|(a, b)| a * b).sum::<f64>() / size(v) / size(&exact);
+    let ((node, node_variance), (weight, weight_variance)) = (estimate(Estimator::Node), estimate(Estimator::Weight));
+    assert!(cosine(&node) >= 0.9 && cosine(&weight) >= 0.9, "{} {}", cosine(&node), cosine(&weight));
+    assert!(weight_variance > node_variance, "{weight_variance} {node_variance}");
+}
+
+#[test]
+fn dropout_is_a_gradient_of_the_same_masked_network() {
+    let net = network(Cell::Gru, 8);
+    let mut p = parameters(&net, 2);
+    let trials = trials(&net, &Loss::SquaredError, 3, 5);
+    let batch = Batch { trials: &trials, noise: Seed::root(3) };
+    let none = Penalties::default();
+    let with = |p: &[Vec<f64>]| {
+        batch.cost(&net, p, Backward { dropout: 0.4, ..settings(&Loss::SquaredError, &none) })
+    };
+    let gradient = with(&p).gradient;
+    assert_ne!(with(&p).task, batch.cost(&net, &p, settings(&Loss::SquaredError, &none)).task);
+    for (k, i) in [(1, 5), (4, 3), (0, 7)] {
+        let (kept, h) = (p[k][i], 1e-5);
+        p[k][i] = kept + h;
+        let up = with(&p).task;
+        p[k][i] = kept - h;
+        let down = with(&p).task;
+        p[k][i] = kept;
+        assert!(((up - down) / (2.0 * h) - gradient[k][i]).abs() < 1e-7);
     }
 }

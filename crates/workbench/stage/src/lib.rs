@@ -5,9 +5,11 @@ mod artifact;
 mod cell;
 mod compare;
 mod data;
+mod draw;
 mod kind;
 pub mod model;
 mod recording;
+mod recurrent;
 mod spiking;
 
 use rheobase_pipeline::{Registry, Stage};
@@ -24,6 +26,7 @@ static STAGES: &[&dyn Stage] = &[
     &Adapter::<data::DissimilaritiesKind>::NEW,
     &Adapter::<cell::CellKind>::NEW,
     &Adapter::<model::Network>::NEW,
+    &Adapter::<recurrent::RecurrentModel>::NEW,
     &Adapter::<analysis::Sta>::NEW,
     &Adapter::<analysis::GaborFits>::NEW,
     &Adapter::<analysis::OrientationTuning>::NEW,
@@ -58,6 +61,14 @@ static STAGES: &[&dyn Stage] = &[
     &Adapter::<spiking::DualStochasticKind>::NEW,
     &Adapter::<spiking::MultiplexedCode>::NEW,
     &Adapter::<spiking::RateToSpiking>::NEW,
+    &Adapter::<recurrent::FixedPoints>::NEW,
+    &Adapter::<recurrent::Choices>::NEW,
+    &Adapter::<recurrent::PopulationDynamics>::NEW,
+    &Adapter::<recurrent::GainFields>::NEW,
+    &Adapter::<recurrent::SpatialTuning>::NEW,
+    &Adapter::<recurrent::PatternFormation>::NEW,
+    &Adapter::<recurrent::EchoStates>::NEW,
+    &Adapter::<recurrent::ForceLearning>::NEW,
     &Adapter::<recording::FiringStatistics>::NEW,
     &Adapter::<recording::EventResponse>::NEW,
     &Adapter::<recording::SpikeGlm>::NEW,

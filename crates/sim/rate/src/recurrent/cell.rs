@@ -210,13 +210,14 @@ impl<F: Scalar> StepBack<'_, F> {
 /// The gates of a row as slices of equal length.
 #[inline(always)]
 fn split<F, const G: usize>(values: &[F], units: usize) -> [&[F]; G] {
-    std::array::from_fn(|g| &values[g * units..(g + 1) * units])
+    // Cut to `units` in a second step: the compiler then knows the length and drops its checks.
+    std::array::from_fn(|g| &values[g * units..][..units])
 }
 
 #[inline(always)]
 fn split_mut<F, const G: usize>(values: &mut [F], units: usize) -> [&mut [F]; G] {
     let mut parts = values.chunks_exact_mut(units);
-    std::array::from_fn(|_| parts.next().expect("a slice for every gate"))
+    std::array::from_fn(|_| &mut parts.next().expect("a slice for every gate")[..units])
 }
 
 impl<F: Scalar> Kernel for Step<'_, F> {

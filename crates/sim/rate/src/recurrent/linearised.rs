@@ -18,6 +18,7 @@ pub struct FrozenNetwork {
     /// Weights.
     pub weights: Weights<f64>,
     packed: Packed<f64>,
+    packed_back: Packed<f64>,
 }
 
 /// Derivatives of the state after a step of each unit: by its own state before, and by each gate's outer and recurrent drive.
@@ -44,8 +45,10 @@ impl FrozenNetwork {
     /// The network with parameters in double precision.
     pub fn from_wide(network: &RecurrentNetwork, parameters: &[Vec<f64>]) -> Self {
         let weights = network.weights(parameters);
-        let packed = Packed::new(Strided::rows(&weights.recurrent, network.columns()), network.units, network.columns());
-        Self { network: network.clone(), weights, packed }
+        let (n, columns) = (network.units, network.columns());
+        let packed = Packed::new(Strided::rows(&weights.recurrent, columns), n, columns);
+        let packed_back = Packed::new(Strided::transposed(&weights.recurrent, columns), columns, n);
+        Self { network: network.clone(), weights, packed, packed_back }
     }
 
     /// Refuses inputs of another length.
@@ -194,6 +197,56 @@ impl Dynamics for FrozenNetwork {
             row.assign(&Array1::from(self.joined(&self.advance(state, &outer, own))));
         }
         next
+    }
+
+    fn pull_back(
+        &self,
+        states: ArrayView2<'_, f64>,
+        input: ArrayView1<'_, f64>,
+        covectors: ArrayView2<'_, f64>,
+    ) -> Array2<f64> {
+        let (n, columns, d) = (self.network.units, self.network.columns(), self.dimension());
+        let rows = states.nrows();
+        let outer = self.outer(input);
+        let states: Vec<Vec<f64>> = states.rows().into_iter().map(|r| r.to_vec()).collect();
+        let outputs: Vec<f64> = states.iter().flat_map(|s| self.outputs(s)).collect();
+        let recurrent = self.recurrent(&outputs, rows);
+        let separate = self.network.cell.has_separate_drives();
+        let mut by_state = vec![0.0; rows * n];
+        let (mut by_drive, mut by_recurrent) = (vec![0.0; rows * columns], vec![0.0; rows * columns]);
+        let zeros = vec![0.0; n];
+        for (row, state) in states.iter().enumerate() {
+            let own = row * columns..(row + 1) * columns;
+            let stepped = self.advance(state, &outer, &recurrent[own.clone()]);
+            let covector = covectors.row(row).to_vec();
+            let by_after = &mut by_state[row * n..(row + 1) * n];
+            by_after.copy_from_slice(&covector[d - n..]);
+            StepBack {
+                cell: self.network.cell,
+                units: n,
+                before: self.own(state),
+                kept: &stepped.kept,
+                output: &stepped.output,
+                by_output: if self.network.cell.has_separate_output() { &covector[..n] } else { &zeros },
+                by_state: by_after,
+                by_drive: &mut by_drive[own.clone()],
+                by_recurrent: if separate { &mut by_recurrent[own] } else { &mut [] },
+            }
+            .run();
+        }
+        let errors = if separate { &by_recurrent } else { &by_drive };
+        let mut by_output = vec![0.0; rows * n];
+        self.packed_back.multiply(Strided::rows(errors, columns), rows, &mut by_output, false);
+        let mut back = Array2::zeros((rows, d));
+        for (row, mut values) in back.rows_mut().into_iter().enumerate() {
+            let place = row * n..(row + 1) * n;
+            let slopes = self.output_slopes(&outputs[place.clone()]);
+            for i in 0..n {
+                values[i] += slopes[i] * by_output[place.start + i];
+                values[d - n + i] += by_state[place.start + i];
+            }
+        }
+        back
     }
 
     fn jacobian(&self, state: ArrayView1<'_, f64>, input: ArrayView1<'_, f64>) -> Array2<f64> {

@@ -1,5 +1,6 @@
 //! What a batch of trials costs, and its gradient: the fused passes of groups of trials, in a fixed order.
 
+use rand::RngExt;
 use rand_distr::{Distribution, StandardNormal};
 use rheobase_core::{Seed, parallel};
 use rheobase_task::{Loss, Trial};
@@ -42,6 +43,8 @@ pub struct Backward<'a> {
     pub penalties: &'a Penalties,
     /// After how many steps the error is cut; `None` for the whole trial.
     pub truncation: Option<usize>,
+    /// Chance that a unit's output does not reach the read-out in a step (Srivastava et al. 2014); 0 for none.
+    pub dropout: f64,
     /// Threads.
     pub threads: usize,
 }
@@ -52,12 +55,12 @@ impl Batch<'_> {
         self.trials.iter().map(Trial::steps).max().unwrap_or(0)
     }
 
-    fn groups(&self) -> usize {
+    pub(super) fn groups(&self) -> usize {
         self.trials.len().div_ceil(ROWS)
     }
 
     /// Trials of a group.
-    fn group(&self, index: usize) -> &[Trial] {
+    pub(super) fn group(&self, index: usize) -> &[Trial] {
         &self.trials[index * ROWS..((index + 1) * ROWS).min(self.trials.len())]
     }
 
@@ -93,8 +96,18 @@ impl Batch<'_> {
         Chunk { steps, rows, inputs, initial, noise }
     }
 
+    /// Which outputs reach the read-out, scaled so that the mean stays; empty without dropout.
+    fn kept<F: Scalar>(&self, index: usize, count: usize, dropout: f64) -> Vec<F> {
+        if dropout <= 0.0 {
+            return vec![];
+        }
+        let mut stream = self.noise.child("dropout").index(index).stream();
+        let scale = F::of(1.0 / (1.0 - dropout));
+        (0..count).map(|_| if stream.random::<f64>() < dropout { F::ZERO } else { scale }).collect()
+    }
+
     /// Weight of the whole batch: what the loss is divided by.
-    fn weight(&self, loss: &Loss) -> f64 {
+    pub(super) fn weight(&self, loss: &Loss) -> f64 {
         let sum = |t: &Trial| -> f64 {
             match loss {
                 // A group counts as its first output does.
@@ -131,7 +144,8 @@ impl Batch<'_> {
         let parts = parallel::map(self.groups(), settings.threads, |index| {
             let chunk = self.chunk(network, index);
             let trajectory = prepared.forward(&chunk);
-            let y = prepared.read_out(&chunk, &trajectory);
+            let kept = self.kept(index, chunk.steps * chunk.rows * network.units, settings.dropout);
+            let y = prepared.read_out(&chunk, &trajectory, &kept);
             let (task, by_y) = judge(settings.loss, self.group(index), &chunk, &y, network.outputs, weight);
             let mut by_output = vec![F::ZERO; chunk.steps * chunk.rows * network.units];
             let mut by_recurrent = vec![F::ZERO; 0];
@@ -143,7 +157,7 @@ impl Batch<'_> {
                 &mut by_output,
                 &mut by_recurrent,
             );
-            let mut by = prepared.backward(&chunk, &trajectory, &by_y, by_output, settings.truncation);
+            let mut by = prepared.backward(&chunk, &trajectory, &by_y, by_output, &kept, settings.truncation);
             by.recurrent.iter_mut().zip(by_recurrent).for_each(|(g, e)| *g += e);
             (task, penalty, by)
         });
@@ -172,7 +186,7 @@ impl Batch<'_> {
         let groups = parallel::map(self.groups(), threads, |index| {
             let chunk = self.chunk(network, index);
             let trajectory = prepared.forward(&chunk);
-            let y = prepared.read_out(&chunk, &trajectory);
+            let y = prepared.read_out(&chunk, &trajectory, &[]);
             let group = self.group(index).iter().enumerate();
             let all = group.map(|(row, trial)| Response::of(&chunk, &trajectory, &y, network, row, trial.steps()));
             all.collect::<Vec<_>>()
@@ -220,7 +234,7 @@ impl<F: Scalar> Response<F> {
 }
 
 /// Loss of a group of trials and its derivative by the read-outs (steps, rows, outputs).
-fn judge<F: Scalar>(
+pub(super) fn judge<F: Scalar>(
     loss: &Loss,
     trials: &[Trial],
     chunk: &Chunk<F>,

@@ -12,6 +12,9 @@
 //! | [`loss`] | batches of trials, task losses, cost and gradient |
 //! | [`linearised`] | the network as a dynamical system, Jacobians, real-time recurrent learning |
 //! | [`penalty`] | rate, weight, wiring, smooth dynamics |
+//! | [`training`] | iterations, schedules, clipping, checkpoints, early stop |
+//! | [`perturbation`] | node and weight perturbation |
+//! | [`reservoir`] | echo-state networks, FORCE |
 
 pub mod cell;
 pub mod initial;
@@ -20,8 +23,11 @@ pub mod loss;
 pub mod network;
 pub mod pass;
 pub mod penalty;
+pub mod perturbation;
 pub mod product;
+pub mod reservoir;
 pub mod scalar;
+pub mod training;
 
 pub use cell::{Cell, Nonlinearity};
 pub use initial::{Initial, initial_parameters};

@@ -4,6 +4,8 @@
 //! loop over units. Back, each step is one product with the transposed weights; the gradient of every weight is a single product over
 //! all steps and trials at the end (Werbos 1990, Proc IEEE 78:1550). No graph is recorded and nothing is allocated within a step.
 
+use std::borrow::Cow;
+
 use super::cell::{Step, StepBack};
 use super::network::{RecurrentNetwork, Weights};
 use super::product::{Packed, Strided, add_transposed_product};
@@ -143,32 +145,49 @@ impl<'a, F: Scalar> Prepared<'a, F> {
         }
     }
 
-    /// The linear read-out of every step, (steps, rows, outputs).
-    pub fn read_out(&self, chunk: &Chunk<F>, trajectory: &Trajectory<F>) -> Vec<F> {
-        let (n, o) = (self.network.units, self.network.outputs);
+    /// The linear read-out of every step, (steps, rows, outputs). `kept` multiplies the units' outputs on their way to the
+    /// read-out, (steps, rows, units): dropout; empty without.
+    pub fn read_out(&self, chunk: &Chunk<F>, trajectory: &Trajectory<F>, kept: &[F]) -> Vec<F> {
+        let n = self.network.units;
         let places = chunk.steps * chunk.rows;
         let mut y = self.weights.output_bias.repeat(places);
-        let after = &trajectory.outputs[chunk.rows * n..];
-        self.output.multiply(Strided::rows(after, n), places, &mut y, true);
-        debug_assert_eq!(y.len(), places * o);
+        let after = self.seen(chunk, trajectory, kept);
+        self.output.multiply(Strided::rows(&after, n), places, &mut y, true);
         y
     }
 
+    /// The units' outputs as the read-out sees them.
+    fn seen<'t>(&self, chunk: &Chunk<F>, trajectory: &'t Trajectory<F>, kept: &[F]) -> Cow<'t, [F]> {
+        let after = &trajectory.outputs[chunk.rows * self.network.units..];
+        if kept.is_empty() {
+            Cow::Borrowed(after)
+        } else {
+            Cow::Owned(after.iter().zip(kept).map(|(r, k)| *r * *k).collect())
+        }
+    }
+
     /// The gradient by the weights, from the derivative by the read-out (steps, rows, outputs) and `by_output`, that by the
-    /// units' outputs (steps, rows, units) from elsewhere. With `truncation` the error is cut after every so many steps.
+    /// units' outputs (steps, rows, units) from elsewhere; `kept` as for the read-out. With `truncation` the error is cut after every so many steps.
     pub fn backward(
         &self,
         chunk: &Chunk<F>,
         trajectory: &Trajectory<F>,
         by_read_out: &[F],
         mut by_output: Vec<F>,
+        kept: &[F],
         truncation: Option<usize>,
     ) -> Weights<F> {
         let network = self.network;
         let (n, columns, rows, o) = (network.units, network.columns(), chunk.rows, network.outputs);
         let (block, width) = (rows * n, network.cell.kept() * n);
         let separate = network.cell.has_separate_drives();
-        self.output_back.multiply(Strided::rows(by_read_out, o), chunk.steps * rows, &mut by_output, true);
+        if kept.is_empty() {
+            self.output_back.multiply(Strided::rows(by_read_out, o), chunk.steps * rows, &mut by_output, true);
+        } else {
+            let mut by_seen = vec![F::ZERO; by_output.len()];
+            self.output_back.multiply(Strided::rows(by_read_out, o), chunk.steps * rows, &mut by_seen, false);
+            by_output.iter_mut().zip(by_seen).zip(kept).for_each(|((b, s), k)| *b += s * *k);
+        }
         let mut by_drive = vec![F::ZERO; chunk.steps * rows * columns];
         let mut by_recurrent = vec![F::ZERO; if separate { by_drive.len() } else { 0 }];
         let mut by_state = vec![F::ZERO; block];
@@ -214,7 +233,7 @@ impl<'a, F: Scalar> Prepared<'a, F> {
             recurrent: product(before, n, recurrent_errors, columns),
             bias: column_sums(&by_drive, columns, 0),
             inner_bias: if separate { column_sums(&by_recurrent, columns, columns - n) } else { vec![] },
-            output: product(&trajectory.outputs[block..], n, by_read_out, o),
+            output: product(&self.seen(chunk, trajectory, kept), n, by_read_out, o),
             output_bias: column_sums(by_read_out, o, 0),
             initial: self.initial_gradient(chunk, trajectory, &by_state, &by_first_output),
         }

@@ -139,10 +139,13 @@ fn tile<F: Scalar, const N: usize, const M: usize>(a: Strided<'_, F>, panel: &[F
             line[..width].copy_from_slice(&c[i * n..i * n + width]);
         }
     }
-    let lines = panel.chunks_exact(N);
+    // Lines as arrays: their length is known, so the loop over j becomes vectors without checks.
+    let lines = panel.as_chunks::<N>().0;
+    let k = k.min(lines.len());
     if a.column == 1 {
-        let rows: [&[F]; M] = std::array::from_fn(|i| &a.values[i * a.row..i * a.row + k]);
-        for (p, line) in lines.enumerate() {
+        let rows: [&[F]; M] = std::array::from_fn(|i| &a.values[i * a.row..][..k]);
+        for p in 0..k {
+            let line = &lines[p];
             for i in 0..M {
                 let x = rows[i][p];
                 for j in 0..N {
@@ -151,7 +154,7 @@ fn tile<F: Scalar, const N: usize, const M: usize>(a: Strided<'_, F>, panel: &[F
             }
         }
     } else {
-        for (p, line) in lines.enumerate() {
+        for (p, line) in lines.iter().enumerate() {
             let start = p * a.column;
             let column = &a.values[start..start + (M - 1) * a.row + 1];
             for i in 0..M {

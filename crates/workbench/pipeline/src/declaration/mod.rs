@@ -245,8 +245,10 @@ fn check_node(
     };
     let mut draft =
         Draft { address: address.to_owned(), stage: None, value: value.clone(), references: vec![], node: None };
-    let kinds: Vec<&str> = schemas.registry.of_role(role).map(Stage::kind).collect();
-    let kind = if kinds == [""] {
+    let all: Vec<&str> = schemas.registry.of_role(role).map(Stage::kind).collect();
+    let kinds: Vec<&str> = all.iter().copied().filter(|kind| !kind.is_empty()).collect();
+    // A role may have one kind without a name, which a table without `kind` means.
+    let kind = if all.contains(&"") && (kinds.is_empty() || table.get("kind").is_none()) {
         ""
     } else {
         let Some(kind) = table.get("kind") else {

@@ -16,6 +16,8 @@ pub enum Marks {
     Dashed,
     /// A line with a band between (x, low, high).
     Band(Vec<(f64, f64, f64)>),
+    /// Thin lines, interrupted where a point is not finite: many trajectories.
+    Paths,
     /// Separate points.
     Points,
     /// Bars of this width from zero.
@@ -174,6 +176,11 @@ fn draw_series(chart: &mut Plane<'_, '_>, series: &Series, ink: RGBColor) -> Res
             outline.extend(band.iter().rev().map(|b| (b.0, b.1)));
             chart.draw_series([Polygon::new(outline, ink.mix(0.2))]).map_err(failed)?;
             chart.draw_series(LineSeries::new(points, ink.stroke_width(2))).map_err(failed)?;
+        }
+        Marks::Paths => {
+            for path in series.points.split(|p| !(p.0.is_finite() && p.1.is_finite())) {
+                chart.draw_series(LineSeries::new(path.iter().copied(), ink.mix(0.35).stroke_width(1))).map_err(failed)?;
+            }
         }
         Marks::Points => {
             chart.draw_series(points.into_iter().map(|p| Circle::new(p, 3, ink.mix(0.75).filled()))).map_err(failed)?;

@@ -3,7 +3,6 @@
 mod codes;
 mod conductance;
 mod digits;
-mod draw;
 mod logic;
 mod network;
 mod plasticity;
@@ -16,6 +15,8 @@ mod sizes;
 mod sources;
 mod statistics;
 mod transmission;
+
+use crate::draw;
 
 pub use codes::{MultiplexedCode, RateToSpiking};
 pub use conductance::ConductanceTheoryKind;

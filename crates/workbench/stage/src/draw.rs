@@ -1,4 +1,4 @@
-//! Estimates and charts in a line, for the stages of this folder.
+//! Estimates and charts in a line, for the stages.
 
 use rheobase_core::Estimate;
 use rheobase_pipeline::{Outcome, StageError};
@@ -7,7 +7,7 @@ use rheobase_report::figure::{Chart, Marks, Series};
 use crate::kind::failed;
 
 /// Adds a number: name, value, what it is, and how many of what it is of.
-pub(super) fn metric(
+pub fn metric(
     outcome: &mut Outcome,
     name: &str,
     value: f64,
@@ -18,12 +18,12 @@ pub(super) fn metric(
 }
 
 /// A line, or points.
-pub(super) fn series(name: &str, points: Vec<(f64, f64)>, marks: Marks) -> Series {
+pub fn series(name: &str, points: Vec<(f64, f64)>, marks: Marks) -> Series {
     Series { name: name.into(), points, marks }
 }
 
 /// Adds a chart: key, title and caption, names of the axes, lines.
-pub(super) fn chart(
+pub fn chart(
     outcome: &mut Outcome,
     [key, title, caption]: [&str; 3],
     [x_label, y_label]: [&str; 2],
@@ -42,7 +42,7 @@ pub(super) fn chart(
 }
 
 /// Shares of values in even classes from the smallest to the largest.
-pub(super) fn histogram(values: &[f64], [low, high]: [f64; 2], classes: usize) -> Vec<(f64, f64)> {
+pub fn histogram(values: &[f64], [low, high]: [f64; 2], classes: usize) -> Vec<(f64, f64)> {
     let mut shares = vec![0.0; classes];
     let width = (high - low) / classes as f64;
     for v in values.iter().filter(|v| (low..=high).contains(*v)) {

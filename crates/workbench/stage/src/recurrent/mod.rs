@@ -1,0 +1,19 @@
+//! Recurrent networks: the node that trains one on a task, and what is measured inside it.
+
+mod choices;
+mod dynamics;
+mod fixed_points;
+mod gain_fields;
+mod model;
+mod parts;
+mod reservoir;
+mod source;
+mod spatial;
+
+pub use choices::Choices;
+pub use dynamics::PopulationDynamics;
+pub use fixed_points::FixedPoints;
+pub use gain_fields::GainFields;
+pub use model::RecurrentModel;
+pub use reservoir::{EchoStates, ForceLearning};
+pub use spatial::{PatternFormation, SpatialTuning};
