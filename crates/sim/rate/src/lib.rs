@@ -9,6 +9,7 @@
 //! | [`objective`] | objective | cross-entropy, squared error, reconstruction with sparsity, independence; penalties |
 //! | [`learning`] | learning rule | gradient (SGD, Adam), feedback alignment, Hebb, Oja, eigenvectors, FastICA |
 //! | [`recurrent`] | architecture and more | recurrent networks of five kinds of cells, their gradients and training |
+//! | [`pattern_formation`] | theory | which maps learning to read out place cells should grow |
 //! | [`training`] | | the loop they share: epochs, history, checkpoints |
 //!
 //! [`Model`] is what comes out: a [`rheobase_core::Probe`], and for networks a [`rheobase_core::Lesion`].
@@ -21,6 +22,7 @@ mod model;
 pub mod network;
 pub mod objective;
 pub mod optimizer;
+pub mod pattern_formation;
 pub mod recurrent;
 mod tensors;
 pub mod training;

@@ -79,9 +79,50 @@ pub fn grid_score(map: &Array2<f64>, inner: f64, outer: &[f64]) -> Result<GridSc
     if bins < 5 {
         return Err(Error::TooFew { what: "a grid score", of: "rows and columns", needed: 5, found: bins });
     }
-    let correlogram = autocorrelogram(map, 20)?;
+    score_rings(&autocorrelogram(map, 20)?, bins, inner, outer)
+}
+
+/// Grid scores of a map without walls: the autocorrelogram goes round, and is known at every lag.
+///
+/// # Errors
+/// As [`grid_score`], or if the map is constant.
+pub fn periodic_grid_score(map: &Array2<f64>, inner: f64, outer: &[f64]) -> Result<GridScore> {
+    let bins = map.nrows().min(map.ncols());
+    if bins < 5 {
+        return Err(Error::TooFew { what: "a grid score", of: "rows and columns", needed: 5, found: bins });
+    }
+    score_rings(&periodic_autocorrelogram(map)?, bins, inner, outer)
+}
+
+/// Correlation of a periodic map with itself at every lag, an odd number of lags each way, zero in the middle.
+///
+/// # Errors
+/// If the map is constant.
+pub fn periodic_autocorrelogram(map: &Array2<f64>) -> Result<Array2<f64>> {
+    let (rows, columns) = map.dim();
+    let mean = map.mean().unwrap_or(0.0);
+    let centred = map - mean;
+    let power: f64 = centred.iter().map(|v| v * v).sum();
+    if !(power > 0.0) {
+        return Err(Error::Parameter { what: "variance of a map", found: power, allowed: "above 0" });
+    }
+    let (half_i, half_j) = (rows / 2, columns / 2);
+    Ok(Array2::from_shape_fn((2 * half_i + 1, 2 * half_j + 1), |(a, b)| {
+        let mut sum = 0.0;
+        for i in 0..rows {
+            let from = (i + a + rows - half_i) % rows;
+            for j in 0..columns {
+                sum += centred[[i, j]] * centred[[from, (j + b + columns - half_j) % columns]];
+            }
+        }
+        sum / power
+    }))
+}
+
+/// The best ring of a correlogram of a map with this many bins.
+fn score_rings(correlogram: &Array2<f64>, bins: usize, inner: f64, outer: &[f64]) -> Result<GridScore> {
     let angles = [30.0, 45.0, 60.0, 90.0, 120.0, 135.0, 150.0];
-    let rotated: Vec<Array2<f64>> = angles.iter().map(|a: &f64| rotate(&correlogram, a.to_radians())).collect();
+    let rotated: Vec<Array2<f64>> = angles.iter().map(|a: &f64| rotate(correlogram, a.to_radians())).collect();
     let mut best = GridScore {
         min_max: f64::NEG_INFINITY,
         means: f64::NEG_INFINITY,
@@ -90,7 +131,7 @@ pub fn grid_score(map: &Array2<f64>, inner: f64, outer: &[f64]) -> Result<GridSc
     };
     for share in outer {
         let ring = (inner * bins as f64, share * bins as f64);
-        let r: Option<Vec<f64>> = rotated.iter().map(|turned| ring_correlation(&correlogram, turned, ring)).collect();
+        let r: Option<Vec<f64>> = rotated.iter().map(|turned| ring_correlation(correlogram, turned, ring)).collect();
         let Some(r) = r else { continue };
         let [r30, r45, r60, r90, r120, r135, r150] = r[..] else { continue };
         let min_max = r60.min(r120) - r30.max(r90).max(r150);

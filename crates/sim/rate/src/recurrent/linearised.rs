@@ -76,6 +76,16 @@ impl FrozenNetwork {
         Array1::from(y)
     }
 
+    /// Update gates of a GRU in a state: how much of each unit is new after the step, dt over its time constant. `None` for other
+    /// cells.
+    pub fn update_gate(&self, state: ArrayView1<'_, f64>, input: ArrayView1<'_, f64>) -> Option<Array1<f64>> {
+        let n = self.network.units;
+        (self.network.cell == Cell::Gru).then(|| {
+            let (outer, recurrent) = (self.outer(input), self.recurrent(&state.to_vec(), 1));
+            Array1::from_shape_fn(n, |i| 1.0 / (1.0 + (-(outer[n + i] + recurrent[n + i])).exp()))
+        })
+    }
+
     /// Drive from outside of every gate, with biases.
     fn outer(&self, input: ArrayView1<'_, f64>) -> Vec<f64> {
         let mut drive = self.weights.bias.clone();

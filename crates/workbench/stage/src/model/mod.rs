@@ -4,7 +4,7 @@
 //! [`learning`].
 
 pub mod architecture;
-mod checkpoint;
+pub mod checkpoint;
 pub mod learning;
 pub mod objective;
 mod registry;
