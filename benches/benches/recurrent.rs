@@ -36,7 +36,7 @@ fn training(criterion: &mut Criterion) {
     ];
     for (name, cell) in cells {
         let net = network(cell);
-        let mut p = initial_parameters(&net, &Initial::Uniform {}, 1.0, None, &Seed::root(3)).expect("fits");
+        let mut p = initial_parameters(&net, &Initial::Uniform {}, 1.0, None, None, &Seed::root(3)).expect("fits");
         let mut moments = vec![Moments::default(); p.len()];
         for threads in [1, 2] {
             group.bench_function(format!("train/{name}/256x100x64/threads-{threads}"), |b| {

@@ -112,18 +112,20 @@ impl PatternFormation {
         Array2::from_shape_fn((n, n), |(i, j)| map[i * n + j])
     }
 
-    /// Period in m of the strongest wave in a map, the mean taken off.
+    /// Period in m of the waves that together have most power, those of one frequency in all directions, the mean taken off.
     pub fn period_m(&self, map: &Array2<f64>) -> f64 {
         let n = self.bins;
         let plane = Plane::new(n);
         let mut spectrum: Vec<Complex<f64>> = map.iter().map(|v| Complex::new(*v, 0.0)).collect();
         plane.transform(&plane.forward, &mut spectrum);
-        let signed = |k: usize| if k <= n / 2 { k as f64 } else { k as f64 - n as f64 };
-        // The power-weighted mean frequency of the strongest wave and those as far out.
-        let power = |k: usize| if k == 0 { 0.0 } else { spectrum[k].norm_sqr() };
-        let best = (0..n * n).fold(1, |b, k| if power(k) > power(b) { k } else { b });
-        let frequency = signed(best / n).hypot(signed(best % n));
-        self.side_m / frequency
+        let signed = |k: usize| if k <= n / 2 { k as i64 } else { k as i64 - n as i64 };
+        let mut rings = std::collections::BTreeMap::<i64, f64>::new();
+        for (k, value) in spectrum.iter().enumerate().skip(1) {
+            let squared = signed(k / n).pow(2) + signed(k % n).pow(2);
+            *rings.entry(squared).or_default() += value.norm_sqr();
+        }
+        let best = rings.iter().fold((1, 0.0), |b, (k, v)| if *v > b.1 { (*k, *v) } else { b });
+        self.side_m / (best.0 as f64).sqrt()
     }
 }
 

@@ -459,3 +459,80 @@ fn dropout_is_a_gradient_of_the_same_masked_network() {
         assert!(((up - down) / (2.0 * h) - gradient[k][i]).abs() < 1e-7);
     }
 }
+
+#[test]
+fn training_resumes_to_the_same_bytes_and_keeps_the_last_good_state_when_it_diverges() {
+    use rheobase_core::{Progress, Silent};
+    use rheobase_rate::recurrent::training::{Method, Schedule, Surroundings, Training};
+    use rheobase_rate::recurrent::{Initial, initial_parameters};
+    use rheobase_rate::training::{Checkpoint, CheckpointStore, NoCheckpoints};
+    use rheobase_rate::{Error, Result};
+    use rheobase_task::{Task, memory::FlipFlop};
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    /// Keeps the last checkpoint in memory.
+    #[derive(Default)]
+    struct Memory(Option<Checkpoint>);
+    impl CheckpointStore for Memory {
+        fn load(&mut self) -> Option<Checkpoint> {
+            self.0.clone()
+        }
+        fn save(&mut self, checkpoint: &Checkpoint, _urgent: bool) -> Result<()> {
+            self.0 = Some(checkpoint.clone());
+            Ok(())
+        }
+    }
+    /// Asks to stop after so many questions.
+    struct StopAfter(AtomicUsize);
+    impl Progress for StopAfter {
+        fn step(&self, _what: &str, _done: usize, _of: usize) {}
+        fn note(&self, _text: &str) {}
+        fn cancelled(&self) -> bool {
+            self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| n.checked_sub(1)).is_err()
+        }
+    }
+
+    let task = FlipFlop { bits: 2, steps: 12, ..FlipFlop::default() };
+    let net = RecurrentNetwork { inputs: 2, noise_sd: 0.05, ..network(CELLS[3], 12) };
+    let start = initial_parameters(&net, &Initial::Gaussian { gain: 1.0 }, 1.0, None, None, &Seed::root(1)).unwrap();
+    let training = Training {
+        method: Method::Backpropagation { truncation: None },
+        iterations: 35,
+        batch: 8,
+        rate: 1e-2,
+        schedule: Schedule::Cosine { to: 0.1 },
+        optimizer: Optimizer::Adam,
+        clip: 1.0,
+        penalties: Penalties { rate: 1e-3, ..Penalties::default() },
+        dropout: 0.1,
+        report_every: 5,
+        validation: 16,
+        stop_at: None,
+        frozen: vec!["initial.state".into()],
+        threads: 1,
+    };
+    let run = |training: &Training, progress: &dyn Progress, store: &mut dyn CheckpointStore| {
+        let mut p = start.clone();
+        let surroundings = Surroundings { seed: Seed::root(2), progress, checkpoints: store };
+        training.run(&net, &mut p, &task as &dyn Task, surroundings).map(|history| (p, history))
+    };
+    let whole = run(&training, &Silent, &mut NoCheckpoints).unwrap();
+    assert!(whole.1.last().unwrap().test_accuracy > whole.1[0].test_accuracy);
+    assert!(whole.0[5].iter().all(|v| *v == 0.0), "a frozen parameter stays");
+    let two = Training { threads: 2, ..training.clone() };
+    assert_eq!(run(&two, &Silent, &mut NoCheckpoints).unwrap(), whole);
+    let mut memory = Memory::default();
+    let stopped = run(&training, &StopAfter(AtomicUsize::new(17)), &mut memory);
+    assert!(matches!(stopped, Err(Error::Core(rheobase_core::Error::Interrupted))));
+    let done = memory.0.as_ref().unwrap().epochs_done;
+    assert!((1..7).contains(&done), "{done}");
+    assert_eq!(run(&training, &Silent, &mut memory).unwrap(), whole);
+
+    let wild = Training { rate: 1e8, clip: 0.0, ..training.clone() };
+    let mut memory = Memory::default();
+    let Err(Error::Diverged { epoch, what, .. }) = run(&wild, &Silent, &mut memory) else { panic!("it should diverge") };
+    assert!(epoch == 5 && !what.is_empty());
+    assert_eq!(memory.0.unwrap().parameters, start, "the last good state is kept");
+    let none = Training { frozen: vec!["nothing".into()], ..training };
+    assert!(none.check(&net).unwrap_err().to_string().contains("input.weight"));
+}

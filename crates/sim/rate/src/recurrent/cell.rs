@@ -207,26 +207,171 @@ impl<F: Scalar> StepBack<'_, F> {
     }
 }
 
-/// The gates of a row as slices of equal length.
+/// Units of a gated cell that are computed together: their values are copied into arrays, so that the compiler need not prove that
+/// a dozen slices do not overlap.
+const LANES: usize = 8;
+
 #[inline(always)]
-fn split<F, const G: usize>(values: &[F], units: usize) -> [&[F]; G] {
-    // Cut to `units` in a second step: the compiler then knows the length and drops its checks.
-    std::array::from_fn(|g| &values[g * units..][..units])
+fn load<F: Scalar, const L: usize>(values: &[F], at: usize) -> [F; L] {
+    *values[at..].first_chunk::<L>().expect("as many values as lanes")
 }
 
 #[inline(always)]
-fn split_mut<F, const G: usize>(values: &mut [F], units: usize) -> [&mut [F]; G] {
-    let mut parts = values.chunks_exact_mut(units);
-    std::array::from_fn(|_| &mut parts.next().expect("a slice for every gate")[..units])
+fn store<F: Scalar, const L: usize>(values: &mut [F], at: usize, lanes: [F; L]) {
+    *values[at..].first_chunk_mut::<L>().expect("as many values as lanes") = lanes;
+}
+
+/// Runs a block function over all units, eight at a time and the rest one by one.
+macro_rules! blocks {
+    ($self:ident . $function:ident) => {{
+        let whole = $self.units / LANES * LANES;
+        for at in (0..whole).step_by(LANES) {
+            $self.$function::<LANES>(at);
+        }
+        for at in whole..$self.units {
+            $self.$function::<1>(at);
+        }
+    }};
+}
+
+impl<F: Scalar> Step<'_, F> {
+    #[inline(always)]
+    fn gru<const L: usize>(&mut self, at: usize) {
+        let n = self.units;
+        let before = load::<F, L>(self.before, at);
+        let (dk, rk) = (load::<F, L>(self.drive, at), load::<F, L>(self.recurrent, at));
+        let (dz, rz) = (load::<F, L>(self.drive, n + at), load::<F, L>(self.recurrent, n + at));
+        let (dc, rc) = (load::<F, L>(self.drive, 2 * n + at), load::<F, L>(self.recurrent, 2 * n + at));
+        let (mut k, mut z, mut c, mut after) = ([F::ZERO; L], [F::ZERO; L], [F::ZERO; L], [F::ZERO; L]);
+        for l in 0..L {
+            k[l] = (dk[l] + rk[l]).logistic();
+            z[l] = (dz[l] + rz[l]).logistic();
+            c[l] = (dc[l] + k[l] * rc[l]).tanh();
+            after[l] = (F::ONE - z[l]) * before[l] + z[l] * c[l];
+        }
+        store(self.kept, at, k);
+        store(self.kept, n + at, z);
+        store(self.kept, 2 * n + at, c);
+        store(self.kept, 3 * n + at, rc);
+        store(self.after, at, after);
+        store(self.output, at, after);
+    }
+
+    #[inline(always)]
+    fn lstm<const L: usize>(&mut self, at: usize) {
+        let n = self.units;
+        let before = load::<F, L>(self.before, at);
+        let mut a = [[F::ZERO; L]; 4];
+        for (g, a) in a.iter_mut().enumerate() {
+            let (d, r) = (load::<F, L>(self.drive, g * n + at), load::<F, L>(self.recurrent, g * n + at));
+            for l in 0..L {
+                a[l] = d[l] + r[l];
+            }
+        }
+        let (mut after, mut t, mut output) = ([F::ZERO; L], [F::ZERO; L], [F::ZERO; L]);
+        let subtractive = self.cell == Cell::SubLstm;
+        if subtractive {
+            for l in 0..L {
+                for gate in &mut a {
+                    gate[l] = gate[l].logistic();
+                }
+                after[l] = a[2][l] * before[l] + a[0][l] - a[1][l];
+                t[l] = after[l].logistic();
+                output[l] = t[l] - a[3][l];
+            }
+        } else {
+            for l in 0..L {
+                a[0][l] = a[0][l].logistic();
+                a[1][l] = a[1][l].logistic();
+                a[2][l] = a[2][l].tanh();
+                a[3][l] = a[3][l].logistic();
+                after[l] = a[1][l] * before[l] + a[0][l] * a[2][l];
+                t[l] = after[l].tanh();
+                output[l] = a[3][l] * t[l];
+            }
+        }
+        for (g, a) in a.into_iter().enumerate() {
+            store(self.kept, g * n + at, a);
+        }
+        store(self.kept, 4 * n + at, t);
+        store(self.after, at, after);
+        store(self.output, at, output);
+    }
+}
+
+impl<F: Scalar> StepBack<'_, F> {
+    #[inline(always)]
+    fn gru<const L: usize>(&mut self, at: usize) {
+        let n = self.units;
+        let before = load::<F, L>(self.before, at);
+        let (by_output, by_state) = (load::<F, L>(self.by_output, at), load::<F, L>(self.by_state, at));
+        let (k, z) = (load::<F, L>(self.kept, at), load::<F, L>(self.kept, n + at));
+        let (c, inner) = (load::<F, L>(self.kept, 2 * n + at), load::<F, L>(self.kept, 3 * n + at));
+        let (mut by_k, mut by_z, mut by_c) = ([F::ZERO; L], [F::ZERO; L], [F::ZERO; L]);
+        let (mut by_inner, mut by_before) = ([F::ZERO; L], [F::ZERO; L]);
+        for l in 0..L {
+            let d = by_state[l] + by_output[l];
+            by_c[l] = d * z[l] * (F::ONE - c[l] * c[l]);
+            by_z[l] = d * (c[l] - before[l]) * z[l] * (F::ONE - z[l]);
+            by_k[l] = by_c[l] * inner[l] * k[l] * (F::ONE - k[l]);
+            by_inner[l] = by_c[l] * k[l];
+            by_before[l] = (F::ONE - z[l]) * d;
+        }
+        store(self.by_drive, at, by_k);
+        store(self.by_drive, n + at, by_z);
+        store(self.by_drive, 2 * n + at, by_c);
+        store(self.by_recurrent, at, by_k);
+        store(self.by_recurrent, n + at, by_z);
+        store(self.by_recurrent, 2 * n + at, by_inner);
+        store(self.by_state, at, by_before);
+    }
+
+    #[inline(always)]
+    fn lstm<const L: usize>(&mut self, at: usize) {
+        let n = self.units;
+        let before = load::<F, L>(self.before, at);
+        let (by_output, by_state) = (load::<F, L>(self.by_output, at), load::<F, L>(self.by_state, at));
+        let mut a = [[F::ZERO; L]; 5];
+        for (g, a) in a.iter_mut().enumerate() {
+            *a = load(self.kept, g * n + at);
+        }
+        let t = a[4];
+        let mut by = [[F::ZERO; L]; 4];
+        let mut by_before = [F::ZERO; L];
+        if self.cell == Cell::SubLstm {
+            for l in 0..L {
+                let (z, i, f, o) = (a[0][l], a[1][l], a[2][l], a[3][l]);
+                let by_c = by_state[l] + by_output[l] * t[l] * (F::ONE - t[l]);
+                by[0][l] = by_c * z * (F::ONE - z);
+                by[1][l] = -by_c * i * (F::ONE - i);
+                by[2][l] = by_c * before[l] * f * (F::ONE - f);
+                by[3][l] = -by_output[l] * o * (F::ONE - o);
+                by_before[l] = by_c * f;
+            }
+        } else {
+            for l in 0..L {
+                let (i, f, g, o) = (a[0][l], a[1][l], a[2][l], a[3][l]);
+                let by_c = by_state[l] + by_output[l] * o * (F::ONE - t[l] * t[l]);
+                by[0][l] = by_c * g * i * (F::ONE - i);
+                by[1][l] = by_c * before[l] * f * (F::ONE - f);
+                by[2][l] = by_c * i * (F::ONE - g * g);
+                by[3][l] = by_output[l] * t[l] * o * (F::ONE - o);
+                by_before[l] = by_c * f;
+            }
+        }
+        for (g, by) in by.into_iter().enumerate() {
+            store(self.by_drive, g * n + at, by);
+        }
+        store(self.by_state, at, by_before);
+    }
 }
 
 impl<F: Scalar> Kernel for Step<'_, F> {
     type Output = ();
 
     #[inline(always)]
-    fn run(self) {
+    fn run(mut self) {
         let n = self.units;
-        let (before, after, output) = (&self.before[..n], &mut self.after[..n], &mut self.output[..n]);
         match self.cell {
             Cell::Rate { nonlinearity, alpha } => {
                 // Each nonlinearity its own loop, so that each vectorises.
@@ -234,6 +379,7 @@ impl<F: Scalar> Kernel for Step<'_, F> {
                     ($($kind:ident),*) => { match nonlinearity {
                         $(Nonlinearity::$kind => {
                             let (alpha, keep) = (F::of(alpha), F::of(1.0 - alpha));
+                            let (before, after, output) = (&self.before[..n], &mut self.after[..n], &mut self.output[..n]);
                             let (d, r, kept) = (&self.drive[..n], &self.recurrent[..n], &mut self.kept[..n]);
                             for i in 0..n {
                                 let y = Nonlinearity::$kind.value(d[i] + r[i]);
@@ -251,6 +397,7 @@ impl<F: Scalar> Kernel for Step<'_, F> {
                     ($($kind:ident),*) => { match nonlinearity {
                         $(Nonlinearity::$kind => {
                             let (alpha, keep) = (F::of(alpha), F::of(1.0 - alpha));
+                            let (before, after, output) = (&self.before[..n], &mut self.after[..n], &mut self.output[..n]);
                             let (d, r) = (&self.drive[..n], &self.recurrent[..n]);
                             for i in 0..n {
                                 after[i] = keep.fused(before[i], alpha * (d[i] + r[i]));
@@ -261,46 +408,8 @@ impl<F: Scalar> Kernel for Step<'_, F> {
                 }
                 current!(Tanh, Relu, Sigmoid, Softplus, RectifiedTanh, Linear);
             }
-            Cell::Gru => {
-                let (d, r): ([&[F]; 3], [&[F]; 3]) = (split(self.drive, n), split(self.recurrent, n));
-                let [reset, update, candidate, inner] = split_mut(self.kept, n);
-                for i in 0..n {
-                    let k = (d[0][i] + r[0][i]).logistic();
-                    let z = (d[1][i] + r[1][i]).logistic();
-                    let c = (d[2][i] + k * r[2][i]).tanh();
-                    (reset[i], update[i], candidate[i], inner[i]) = (k, z, c, r[2][i]);
-                    after[i] = (F::ONE - z) * before[i] + z * c;
-                    output[i] = after[i];
-                }
-            }
-            Cell::Lstm => {
-                let (d, r): ([&[F]; 4], [&[F]; 4]) = (split(self.drive, n), split(self.recurrent, n));
-                let [input, forget, candidate, gate, squashed] = split_mut(self.kept, n);
-                for j in 0..n {
-                    let i = (d[0][j] + r[0][j]).logistic();
-                    let f = (d[1][j] + r[1][j]).logistic();
-                    let g = (d[2][j] + r[2][j]).tanh();
-                    let o = (d[3][j] + r[3][j]).logistic();
-                    after[j] = f * before[j] + i * g;
-                    let t = after[j].tanh();
-                    output[j] = o * t;
-                    (input[j], forget[j], candidate[j], gate[j], squashed[j]) = (i, f, g, o, t);
-                }
-            }
-            Cell::SubLstm => {
-                let (d, r): ([&[F]; 4], [&[F]; 4]) = (split(self.drive, n), split(self.recurrent, n));
-                let [candidate, input, forget, gate, squashed] = split_mut(self.kept, n);
-                for j in 0..n {
-                    let z = (d[0][j] + r[0][j]).logistic();
-                    let i = (d[1][j] + r[1][j]).logistic();
-                    let f = (d[2][j] + r[2][j]).logistic();
-                    let o = (d[3][j] + r[3][j]).logistic();
-                    after[j] = f * before[j] + z - i;
-                    let t = after[j].logistic();
-                    output[j] = t - o;
-                    (candidate[j], input[j], forget[j], gate[j], squashed[j]) = (z, i, f, o, t);
-                }
-            }
+            Cell::Gru => blocks!(self.gru),
+            Cell::Lstm | Cell::SubLstm => blocks!(self.lstm),
         }
     }
 }
@@ -309,16 +418,15 @@ impl<F: Scalar> Kernel for StepBack<'_, F> {
     type Output = ();
 
     #[inline(always)]
-    fn run(self) {
+    fn run(mut self) {
         let n = self.units;
-        let (before, output) = (&self.before[..n], &self.output[..n]);
-        let (by_output, by_state) = (&self.by_output[..n], &mut self.by_state[..n]);
         match self.cell {
             Cell::Rate { nonlinearity, alpha } => {
                 macro_rules! rate {
                     ($($kind:ident),*) => { match nonlinearity {
                         $(Nonlinearity::$kind => {
                             let (alpha, keep) = (F::of(alpha), F::of(1.0 - alpha));
+                            let (by_output, by_state) = (&self.by_output[..n], &mut self.by_state[..n]);
                             let (kept, by_drive) = (&self.kept[..n], &mut self.by_drive[..n]);
                             for i in 0..n {
                                 let d = by_state[i] + by_output[i];
@@ -335,7 +443,8 @@ impl<F: Scalar> Kernel for StepBack<'_, F> {
                     ($($kind:ident),*) => { match nonlinearity {
                         $(Nonlinearity::$kind => {
                             let (alpha, keep) = (F::of(alpha), F::of(1.0 - alpha));
-                            let by_drive = &mut self.by_drive[..n];
+                            let (by_output, by_state) = (&self.by_output[..n], &mut self.by_state[..n]);
+                            let (output, by_drive) = (&self.output[..n], &mut self.by_drive[..n]);
                             for i in 0..n {
                                 let d = by_state[i] + by_output[i] * Nonlinearity::$kind.slope(output[i]);
                                 by_drive[i] = alpha * d;
@@ -346,47 +455,8 @@ impl<F: Scalar> Kernel for StepBack<'_, F> {
                 }
                 current!(Tanh, Relu, Sigmoid, Softplus, RectifiedTanh, Linear);
             }
-            Cell::Gru => {
-                let [reset, update, candidate, inner] = split(self.kept, n);
-                let by_drive: [&mut [F]; 3] = split_mut(self.by_drive, n);
-                let by_recurrent: [&mut [F]; 3] = split_mut(self.by_recurrent, n);
-                for i in 0..n {
-                    let d = by_state[i] + by_output[i];
-                    let (k, z, c) = (reset[i], update[i], candidate[i]);
-                    let by_c = d * z * (F::ONE - c * c);
-                    let by_z = d * (c - before[i]) * z * (F::ONE - z);
-                    let by_k = by_c * inner[i] * k * (F::ONE - k);
-                    (by_drive[0][i], by_drive[1][i], by_drive[2][i]) = (by_k, by_z, by_c);
-                    (by_recurrent[0][i], by_recurrent[1][i], by_recurrent[2][i]) = (by_k, by_z, by_c * k);
-                    by_state[i] = (F::ONE - z) * d;
-                }
-            }
-            Cell::Lstm => {
-                let [input, forget, candidate, gate, squashed] = split(self.kept, n);
-                let by_drive: [&mut [F]; 4] = split_mut(self.by_drive, n);
-                for j in 0..n {
-                    let (i, f, g, o, t) = (input[j], forget[j], candidate[j], gate[j], squashed[j]);
-                    let by_c = by_state[j] + by_output[j] * o * (F::ONE - t * t);
-                    by_drive[0][j] = by_c * g * i * (F::ONE - i);
-                    by_drive[1][j] = by_c * before[j] * f * (F::ONE - f);
-                    by_drive[2][j] = by_c * i * (F::ONE - g * g);
-                    by_drive[3][j] = by_output[j] * t * o * (F::ONE - o);
-                    by_state[j] = by_c * f;
-                }
-            }
-            Cell::SubLstm => {
-                let [candidate, input, forget, gate, squashed] = split(self.kept, n);
-                let by_drive: [&mut [F]; 4] = split_mut(self.by_drive, n);
-                for j in 0..n {
-                    let (z, i, f, o, t) = (candidate[j], input[j], forget[j], gate[j], squashed[j]);
-                    let by_c = by_state[j] + by_output[j] * t * (F::ONE - t);
-                    by_drive[0][j] = by_c * z * (F::ONE - z);
-                    by_drive[1][j] = -by_c * i * (F::ONE - i);
-                    by_drive[2][j] = by_c * before[j] * f * (F::ONE - f);
-                    by_drive[3][j] = -by_output[j] * o * (F::ONE - o);
-                    by_state[j] = by_c * f;
-                }
-            }
+            Cell::Gru => blocks!(self.gru),
+            Cell::Lstm | Cell::SubLstm => blocks!(self.lstm),
         }
     }
 }

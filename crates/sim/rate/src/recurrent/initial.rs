@@ -167,7 +167,8 @@ pub fn spectral_radius(w: &Array2<f64>) -> Result<f64> {
 }
 
 /// Initial parameters, in the network's order. Input weights are normal with standard deviation `input_gain` / sqrt(inputs), output
-/// weights normal with 1 / sqrt(units), biases zero but for the forget gates, which start at 1 (Gers et al. 2000).
+/// weights normal with 1 / sqrt(units), biases zero but for the forget gates, which start at 1 (Gers et al. 2000). With `longest`, the
+/// gates of each unit start at a time constant of its own, drawn evenly up to so many steps (Tallec & Ollivier 2018).
 ///
 /// # Errors
 /// If the start does not fit the wiring.
@@ -176,9 +177,17 @@ pub fn initial_parameters(
     initial: &Initial,
     input_gain: f64,
     mask: Option<&Array2<f64>>,
+    longest: Option<f64>,
     seed: &Seed,
 ) -> Result<Vec<Vec<f32>>> {
     network.check()?;
+    if let Some(steps) = longest
+        && !(steps > 2.0 && steps.is_finite() && network.cell.rate_equation().is_none())
+    {
+        return Err(Error::Architecture(format!(
+            "gates that start at up to {steps} steps: it takes more than 2 steps, and a cell with gates"
+        )));
+    }
     initial.check(&network.wiring)?;
     let (n, columns) = (network.units, network.columns());
     let excitatory = match network.wiring {
@@ -217,6 +226,9 @@ pub fn initial_parameters(
                 if let Some(forget) = network.cell.gate_names().iter().position(|g| *g == "forget") {
                     bias[forget * n..(forget + 1) * n].fill(1.0);
                 }
+                if let Some(steps) = longest {
+                    start_gates(network.cell, &mut bias, n, steps, &seed.child("time constants"));
+                }
                 bias
             }
             "recurrent.mask" => match mask {
@@ -231,6 +243,22 @@ pub fn initial_parameters(
     }
     debug_assert!(matches!(network.cell, Cell::Rate { .. } | Cell::Current { .. }) || excitatory.is_none());
     Ok(all)
+}
+
+/// Biases that give each unit a time constant between 1 and `steps` - 1: ln of it for forget gates, less for update and input gates.
+fn start_gates(cell: Cell, bias: &mut [f32], units: usize, steps: f64, seed: &Seed) {
+    let mut stream = seed.stream();
+    for unit in 0..units {
+        let scale = (1.0 + (steps - 2.0) * stream.random::<f64>()).ln() as f32;
+        for (gate, name) in cell.gate_names().iter().enumerate() {
+            match *name {
+                "forget" => bias[gate * units + unit] = scale,
+                "update" => bias[gate * units + unit] = -scale,
+                "input" if cell == Cell::Lstm => bias[gate * units + unit] = -scale,
+                _ => {}
+            }
+        }
+    }
 }
 
 #[cfg(test)]

@@ -103,70 +103,91 @@ impl<F: Scalar, const N: usize> Kernel for Product<'_, F, N> {
         for (index, panel) in self.b.panels.chunks_exact(k * N).enumerate() {
             let column = index * N;
             let mut row = 0;
+            let width = N.min(n - column);
             while row < self.m {
+                let rows = ROWS.min(self.m - row);
                 let a = Strided { values: &self.a.values[row * self.a.row..], ..self.a };
                 let c = &mut self.c[row * n + column..];
-                let place = Place { k, n, width: N.min(n - column), accumulate: self.accumulate };
-                match self.m - row {
-                    1 => tile::<F, N, 1>(a, panel, c, place),
-                    2 => tile::<F, N, 2>(a, panel, c, place),
-                    3 => tile::<F, N, 3>(a, panel, c, place),
-                    4 => tile::<F, N, 4>(a, panel, c, place),
-                    5 => tile::<F, N, 5>(a, panel, c, place),
-                    _ => tile::<F, N, 6>(a, panel, c, place),
+                if width == N {
+                    tiles::<F, N>(a, panel, c, Place { k, n, accumulate: self.accumulate }, rows);
+                } else {
+                    // A panel at the edge goes through a full tile of its own.
+                    let mut edge = [F::ZERO; EDGE];
+                    if self.accumulate {
+                        for i in 0..rows {
+                            edge[i * N..i * N + width].copy_from_slice(&c[i * n..i * n + width]);
+                        }
+                    }
+                    tiles::<F, N>(a, panel, &mut edge, Place { k, n: N, accumulate: self.accumulate }, rows);
+                    for i in 0..rows {
+                        c[i * n..i * n + width].copy_from_slice(&edge[i * N..i * N + width]);
+                    }
                 }
-                row += 6;
+                row += ROWS;
             }
         }
     }
 }
+
+/// Rows of a tile: with two vectors each they fill twelve of sixteen registers.
+const ROWS: usize = 6;
+/// Values of the largest tile.
+const EDGE: usize = ROWS * 16;
 
 #[derive(Clone, Copy)]
 struct Place {
     k: usize,
     n: usize,
-    width: usize,
     accumulate: bool,
 }
 
-/// M rows by N columns of C, kept in registers over all of k.
+/// line * x + sum, all in registers.
 #[inline(always)]
-fn tile<F: Scalar, const N: usize, const M: usize>(a: Strided<'_, F>, panel: &[F], c: &mut [F], place: Place) {
-    let Place { k, n, width, accumulate } = place;
-    let mut sums = [[F::ZERO; N]; M];
-    if accumulate {
-        for (i, line) in sums.iter_mut().enumerate() {
-            line[..width].copy_from_slice(&c[i * n..i * n + width]);
-        }
+fn add_scaled<F: Scalar, const N: usize>(x: F, line: &[F; N], mut sum: [F; N]) -> [F; N] {
+    for j in 0..N {
+        sum[j] = x.fused(line[j], sum[j]);
     }
-    // Lines as arrays: their length is known, so the loop over j becomes vectors without checks.
-    let lines = panel.as_chunks::<N>().0;
-    let k = k.min(lines.len());
-    if a.column == 1 {
-        let rows: [&[F]; M] = std::array::from_fn(|i| &a.values[i * a.row..][..k]);
-        for p in 0..k {
-            let line = &lines[p];
-            for i in 0..M {
-                let x = rows[i][p];
-                for j in 0..N {
-                    sums[i][j] = x.fused(line[j], sums[i][j]);
-                }
+    sum
+}
+
+/// A tile of some rows by N columns. Every row's sums are a variable of their own: sums in an array over rows would not stay in
+/// registers, which costs a factor of ten.
+macro_rules! tile {
+    ($a:ident, $panel:ident, $c:ident, $place:ident, $($row:literal $sum:ident $own:ident),+) => {{
+        let Place { k, n, accumulate } = $place;
+        $(let mut $sum = if accumulate {
+            *$c[$row * n..].first_chunk::<N>().expect("a full tile")
+        } else {
+            [F::ZERO; N]
+        };)+
+        let lines = $panel.as_chunks::<N>().0;
+        let k = k.min(lines.len());
+        if $a.column == 1 {
+            $(let $own = &$a.values[$row * $a.row..][..k];)+
+            for p in 0..k {
+                let line = &lines[p];
+                $($sum = add_scaled($own[p], line, $sum);)+
+            }
+        } else {
+            // Rows lie side by side in a transposed operand.
+            for (p, line) in lines.iter().enumerate() {
+                let column = &$a.values[p * $a.column..];
+                $($sum = add_scaled(column[$row * $a.row], line, $sum);)+
             }
         }
-    } else {
-        for (p, line) in lines.iter().enumerate() {
-            let start = p * a.column;
-            let column = &a.values[start..start + (M - 1) * a.row + 1];
-            for i in 0..M {
-                let x = column[i * a.row];
-                for j in 0..N {
-                    sums[i][j] = x.fused(line[j], sums[i][j]);
-                }
-            }
-        }
-    }
-    for (i, line) in sums.iter().enumerate() {
-        c[i * n..i * n + width].copy_from_slice(&line[..width]);
+        $(*$c[$row * n..].first_chunk_mut::<N>().expect("a full tile") = $sum;)+
+    }};
+}
+
+#[inline(always)]
+fn tiles<F: Scalar, const N: usize>(a: Strided<'_, F>, panel: &[F], c: &mut [F], place: Place, rows: usize) {
+    match rows {
+        1 => tile!(a, panel, c, place, 0 s0 a0),
+        2 => tile!(a, panel, c, place, 0 s0 a0, 1 s1 a1),
+        3 => tile!(a, panel, c, place, 0 s0 a0, 1 s1 a1, 2 s2 a2),
+        4 => tile!(a, panel, c, place, 0 s0 a0, 1 s1 a1, 2 s2 a2, 3 s3 a3),
+        5 => tile!(a, panel, c, place, 0 s0 a0, 1 s1 a1, 2 s2 a2, 3 s3 a3, 4 s4 a4),
+        _ => tile!(a, panel, c, place, 0 s0 a0, 1 s1 a1, 2 s2 a2, 3 s3 a3, 4 s4 a4, 5 s5 a5),
     }
 }
 

@@ -235,7 +235,7 @@ impl Force {
             if step <= trained && step % self.update_every == 0 {
                 let change = least_squares_update(&mut w, &mut inverse, rates, z - wanted);
                 forced.changes.push(change);
-                z = w.dot(&rates);
+                // What is fed back is the output before the update: its errors are what the network learns to bear.
             }
             forced.output.push(z);
             forced.target.push(wanted);

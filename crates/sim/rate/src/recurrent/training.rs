@@ -1,7 +1,7 @@
 //! Training a recurrent network on a task: fresh trials every iteration, the gradient (exact, or estimated by perturbation),
 //! clipping, a schedule, checkpoints, and an early stop.
 
-use rheobase_core::{Progress, Seed};
+use rheobase_core::{Progress, Seed, parallel};
 use rheobase_task::{Task, Trial};
 
 use super::loss::{Backward, Batch, Response};
@@ -149,7 +149,7 @@ impl Training {
     ) -> Result<Vec<EpochRecord>> {
         self.check(network)?;
         let Surroundings { seed, progress, checkpoints } = surroundings;
-        let validation = draw(task, self.validation, &seed.child("validation"));
+        let validation = draw(task, self.validation, &seed.child("validation"), self.threads);
         Batch { trials: &validation, noise: seed }.check(network)?;
         let infos = network.parameters();
         let names: Vec<String> = infos.iter().map(|p| p.name.clone()).collect();
@@ -220,7 +220,7 @@ impl Training {
         trained: &[bool],
     ) -> f64 {
         let own = seed.child("iteration").index(iteration);
-        let trials = draw(task, self.batch, &own.child("trials"));
+        let trials = draw(task, self.batch, &own.child("trials"), self.threads);
         let batch = Batch { trials: &trials, noise: own.child("noise") };
         let loss = task.loss();
         let (value, mut gradient) = match self.method {
@@ -285,8 +285,8 @@ fn sizes(parameters: &[Vec<f32>]) -> Vec<usize> {
 }
 
 /// Trials of a seed.
-pub fn draw(task: &dyn Task, count: usize, seed: &Seed) -> Vec<Trial> {
-    (0..count).map(|k| task.trial(&seed.index(k))).collect()
+pub fn draw(task: &dyn Task, count: usize, seed: &Seed, threads: usize) -> Vec<Trial> {
+    parallel::map(count, threads, |k| task.trial(&seed.index(k)))
 }
 
 /// How well responses do.

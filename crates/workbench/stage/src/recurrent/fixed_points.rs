@@ -265,22 +265,23 @@ impl Study<'_> {
         self.report_table(outcome)
     }
 
-    /// The fastest growing spiral, if there is one.
+    /// The spiral that grows fastest under each input, if there is one.
     fn report_oscillation(&self, outcome: &mut Outcome) {
-        let spirals: Vec<(usize, f64)> = self
+        let mut spirals: Vec<(usize, f64, f64)> = self
             .rows
             .iter()
             .filter(|r| !r.is_slow && r.linear.values[0].norm() > 1.0 && r.linear.values[0].im != 0.0)
-            .map(|r| (r.input, r.linear.frequency(0, self.dt_ms / 1e3)))
+            .map(|r| (r.input, r.linear.values[0].norm(), r.linear.frequency(0, self.dt_ms / 1e3)))
             .collect();
+        spirals.sort_by(|a, b| a.0.cmp(&b.0).then(b.1.total_cmp(&a.1)));
         let what = "inputs with an unstable spiral";
         let mut with: Vec<usize> = spirals.iter().map(|s| s.0).collect();
         with.dedup();
         let share = with.len() as f64 / self.sets.len() as f64;
         outcome.metric("spiral_share", Estimate::new(share, what, "share of inputs", self.sets.len(), "inputs"));
         for (k, _) in self.sets.iter().enumerate() {
-            if let Some((_, hz)) = spirals.iter().find(|s| s.0 == k) {
-                let variant = "of the leading eigenvalue at the unstable spiral";
+            if let Some((_, _, hz)) = spirals.iter().find(|s| s.0 == k) {
+                let variant = "of the leading eigenvalue at the spiral that grows fastest";
                 let estimate = Estimate::new(*hz, "frequency", variant, 1, "point").with_unit("Hz");
                 outcome.metric(&format!("spiral_hz_{k}"), estimate);
             }

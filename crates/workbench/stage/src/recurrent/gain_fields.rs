@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use super::source::{Recurrent, TrainedNetwork};
 use crate::draw::metric;
-use crate::kind::{Kind, complaint, failed, main_output};
+use crate::kind::{Kind, complaint, failed, main_output, threads};
 
 /// Parameters of `gain-fields`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -73,6 +73,10 @@ impl Kind for GainFields {
     }
 }
 
+/// Least share of the evoked response that the eye must take away to count as a gain field. Simulated units have no noise, so that
+/// without it the faintest curvature would be significant.
+const DEPTH: f64 = 0.5;
+
 /// Responses on a grid of eye positions and retinal places.
 struct Probe {
     eyes: Vec<[f64; 2]>,
@@ -113,27 +117,34 @@ impl Probe {
         (0..values.len()).fold(0, |b, r| if values[r] > values[b] { r } else { b })
     }
 
-    /// R2 and p of a plane through a unit's rates over eye positions at its preferred place.
-    fn plane(&self, unit: usize) -> Result<(f64, f64), StageError> {
+    /// R2 and p of a plane through a unit's evoked response over eye positions, and how deep the eye modulates it. The evoked response is
+    /// the rate at the preferred place less the mean over all places: a unit that only adds eye and retina has none that changes.
+    fn plane(&self, unit: usize) -> Result<(f64, f64, f64), StageError> {
         let centre = self.eyes.len() / 2;
         let preferred = self.peak(centre, unit);
-        let y = Array2::from_shape_fn((self.eyes.len(), 1), |(e, _)| self.rate(e, preferred, unit));
+        let evoked = |eye: usize| {
+            let all: Vec<f64> = (0..self.retinas.len()).map(|r| self.rate(eye, r, unit)).collect();
+            all[preferred] - rheobase_core::statistics::mean(&all)
+        };
+        let y = Array2::from_shape_fn((self.eyes.len(), 1), |(e, _)| evoked(e));
         let x = Array2::from_shape_fn((self.eyes.len(), 3), |(e, k)| if k == 2 { 1.0 } else { self.eyes[e][k] });
         let fit = least_squares(x.view(), y.view()).map_err(failed)?;
         let mean = y.mean().unwrap_or(0.0);
         let total: f64 = y.iter().map(|v| (v - mean).powi(2)).sum();
+        let (low, high) = y.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), v| (l.min(*v), h.max(*v)));
+        let depth = if high > 0.0 { (high - low) / high } else { 0.0 };
         if total < 1e-12 {
-            return Ok((0.0, 1.0));
+            return Ok((0.0, 1.0, depth));
         }
         let r2 = 1.0 - fit.residual[0] / total;
         let rest = (self.eyes.len() - 3) as f64;
         // F test of two slopes: 1 - R2 follows a beta distribution under the null.
-        Ok((r2, beta_regularised(rest / 2.0, 1.0, (1.0 - r2).clamp(0.0, 1.0))))
+        Ok((r2, beta_regularised(rest / 2.0, 1.0, (1.0 - r2).clamp(0.0, 1.0)), depth))
     }
 
     fn units(&self, outcome: &mut Outcome) -> Result<(), StageError> {
         let n = self.rates.ncols();
-        let fits: Vec<(f64, f64)> = (0..n).map(|u| self.plane(u)).collect::<Result<_, _>>()?;
+        let fits: Vec<(f64, f64, f64)> = (0..n).map(|u| self.plane(u)).collect::<Result<_, _>>()?;
         let shifts: Vec<f64> = (0..n)
             .map(|u| {
                 let home = self.retinas[self.peak(self.eyes.len() / 2, u)];
@@ -144,9 +155,9 @@ impl Probe {
                 median(&(0..self.eyes.len()).map(off).collect::<Vec<_>>())
             })
             .collect();
-        let planar = fits.iter().filter(|f| f.0 >= 0.7 && f.1 < 0.01).count() as f64 / n as f64;
+        let planar = fits.iter().filter(|f| f.0 >= 0.7 && f.1 < 0.01 && f.2 >= DEPTH).count() as f64 / n as f64;
         let of = (n, "units");
-        metric(outcome, "planar", planar, ("units with a planar gain field: R2 at least .7, p below .01", ""), of);
+        metric(outcome, "planar", planar, ("units with a planar gain field: R2 at least .7, p below .01, half the response or more at stake", ""), of);
         let what = ("median over units of the median shift of the peak with the eye", "deg");
         metric(outcome, "peak_shift_deg", median(&shifts), what, of);
         let still = shifts.iter().filter(|s| **s <= 10.0).count() as f64 / n as f64;
@@ -155,6 +166,7 @@ impl Probe {
             .with("unit", (0..n).collect::<Vec<_>>())?
             .with("plane_r2", fits.iter().map(|f| f.0).collect::<Vec<_>>())?
             .with("plane_p", fits.iter().map(|f| f.1).collect::<Vec<_>>())?
+            .with("modulation_depth", fits.iter().map(|f| f.2).collect::<Vec<_>>())?
             .with("peak_shift_deg", shifts)?;
         outcome.table("units", table);
         let mut panels = vec![];
@@ -194,7 +206,7 @@ impl Probe {
 /// Can the place relative to the head be read linearly from all units, and from one?
 fn decoders(task: &HeadCentred, trained: &TrainedNetwork, seed: &Seed, outcome: &mut Outcome) -> Result<(), StageError> {
     let seed = seed.child("decoders");
-    let trials = rheobase_rate::recurrent::training::draw(task, 1200, &seed);
+    let trials = rheobase_rate::recurrent::training::draw(task, 1200, &seed, threads());
     let rates = hidden(trained, &trials, &seed);
     let place = |name: &str, k: usize| trials[k].conditions.get(name).copied().unwrap_or(0.0);
     let wanted = Array2::from_shape_fn((trials.len(), 2), |(k, axis)| place(["head_x_deg", "head_y_deg"][axis], k));

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use super::parts::{CellPart, LearningPart, PenaltyPart, WiringPart};
 use super::source::TrainedNetwork;
 use crate::draw::{chart, series};
-use crate::kind::{Kind, complaint, failed, main_output};
+use crate::kind::{Kind, complaint, failed, main_output, threads};
 use crate::model::checkpoint::FolderCheckpoints;
 
 /// Parameters of a recurrent network.
@@ -38,6 +38,9 @@ pub struct RecurrentParameters {
     /// Standard deviation of the initial input weights times the square root of the number of inputs.
     #[serde(default = "one")]
     pub input_gain: f64,
+    /// Longest time constant, in steps, at which gates start; each unit draws its own. By default all start alike.
+    #[serde(default)]
+    pub longest_start: Option<f64>,
     /// Private noise of rate units (stationary standard deviation).
     #[serde(default)]
     pub noise_sd: f64,
@@ -106,6 +109,14 @@ impl Kind for RecurrentModel {
         };
         say(&["cell"], network.check().err(), "mend the network");
         say(&["start"], p.initial().check(&network.wiring).err(), "choose another start or another wiring");
+        let gated = network.cell.rate_equation().is_none();
+        if let Some(steps) = p.longest_start.filter(|steps| !(*steps > 2.0 && steps.is_finite() && gated)) {
+            let message = format!("longest_start is {steps}: it takes more than 2 steps, and a cell with gates");
+            all.push(complaint(&["longest_start"], message, "leave it out for rate units"));
+        }
+        let mut say = |path: &[&str], error: Option<Error>, help: &str| {
+            all.extend(error.map(|e| complaint(path, e.to_string(), help)));
+        };
         let training = p.learning.training(&p.penalties);
         say(&["learning"], training.check(&network).err(), "mend the learning rule or its penalties");
         if p.test_trials == 0 {
@@ -126,7 +137,8 @@ impl Kind for RecurrentModel {
         let mask = p.wiring.mask(p.units, &context.seed);
         let weights = context.seed.child("weights");
         let untrained =
-            initial_parameters(&network, &p.initial(), p.input_gain, mask.as_ref(), &weights).map_err(failed)?;
+            initial_parameters(&network, &p.initial(), p.input_gain, mask.as_ref(), p.longest_start, &weights)
+                .map_err(failed)?;
         let mut trained = TrainedNetwork { network, task: p.task.clone(), parameters: untrained };
         let mut checkpoints = FolderCheckpoints::new(&context.scratch, context.progress);
         let surroundings = Surroundings {
@@ -143,7 +155,7 @@ impl Kind for RecurrentModel {
         let mut outcome = Outcome::default();
         trained.store(&mut outcome)?;
         let seed = context.seed.child("test");
-        let trials = draw(task, p.test_trials, &seed.child("trials"));
+        let trials = draw(task, p.test_trials, &seed.child("trials"), threads());
         let responses = trained.respond_to(&trials, &seed);
         let judged = judge(&trained.network, task, &trials, &responses);
         report_score(&judged, task, trials.len(), &mut outcome);

@@ -114,7 +114,7 @@ pub struct ForceParameters {
 
 impl Default for ForceParameters {
     fn default() -> Self {
-        Self { units: 500, gain: 1.5, density: 0.1, dt: 0.1, update_every: 2, period: 120.0, train: 1440.0, networks: 3 }
+        Self { units: 500, gain: 1.5, density: 0.1, dt: 0.1, update_every: 2, period: 120.0, train: 1440.0, networks: 5 }
     }
 }
 
@@ -184,9 +184,21 @@ impl Kind for ForceLearning {
             }
         }
         let n = (p.networks, "networks");
-        let worst = |v: &[f64]| v.iter().copied().fold(0.0, f64::max);
-        metric(&mut outcome, "first_period_error", worst(&first), ("normalised error of the first period alone, largest", ""), n);
-        metric(&mut outcome, "later_error", worst(&later), ("normalised error of the second period alone, lag aligned, largest", ""), n);
+        // What four of five networks stay below; some reservoirs are unlucky.
+        let most = |v: &[f64]| {
+            let mut sorted = v.to_vec();
+            sorted.sort_by(f64::total_cmp);
+            sorted[(4 * sorted.len()).div_ceil(5) - 1]
+        };
+        let what = "normalised error of the first period alone, reached by four of five networks";
+        metric(&mut outcome, "first_period_error", most(&first), (what, ""), n);
+        let what = "normalised error of the second period alone, lag aligned, reached by four of five networks";
+        metric(&mut outcome, "later_error", most(&later), (what, ""), n);
+        let runs = rheobase_data::Table::new()
+            .with("network", (0..p.networks).collect::<Vec<_>>())?
+            .with("first_period_error", first)?
+            .with("later_error", later)?;
+        outcome.table("networks", runs);
         Ok(outcome)
     }
 }

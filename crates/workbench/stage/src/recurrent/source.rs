@@ -59,7 +59,7 @@ impl TrainedNetwork {
 
     /// Trials of a seed, and what the network does in them.
     pub fn respond(&self, count: usize, seed: &Seed) -> (Vec<Trial>, Vec<Response<f32>>) {
-        let trials = draw(self.task.task(), count, &seed.child("trials"));
+        let trials = draw(self.task.task(), count, &seed.child("trials"), threads());
         let responses = self.respond_to(&trials, seed);
         (trials, responses)
     }

@@ -314,7 +314,7 @@ impl Kind for PatternFormation {
         metric(&mut outcome, "grid_score", mean(&scores), ("mean grid score of the grown maps", ""), n);
         metric(&mut outcome, "least_grid_score", extreme(f64::min, f64::INFINITY), ("least grid score", ""), n);
         metric(&mut outcome, "largest_grid_score", extreme(f64::max, f64::NEG_INFINITY), ("largest grid score", ""), n);
-        metric(&mut outcome, "period_m", mean(&periods), ("mean period of the strongest wave", "m"), n);
+        metric(&mut outcome, "period_m", mean(&periods), ("mean period of the waves with most power", "m"), n);
         let table = Table::new()
             .with("run", (0..p.runs).collect::<Vec<_>>())?
             .with("grid_score", scores.clone())?
