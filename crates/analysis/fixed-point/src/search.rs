@@ -67,7 +67,7 @@ pub struct Found {
     pub slow: Vec<Candidate>,
     /// Starts that reached a fixed point.
     pub converged: usize,
-    /// Starts whose end was left out as too far away.
+    /// Distinct ends that were left out as too far away.
     pub excluded: usize,
     /// Newton steps of all starts together.
     pub newton_steps: usize,
@@ -129,41 +129,36 @@ impl Search {
         let groups = starts.nrows().div_ceil(ROWS);
         let parts = parallel::map(groups, self.threads, |group| {
             if progress.cancelled() {
-                return (vec![], vec![], 0);
+                return vec![];
             }
             let own = starts.slice(s![group * ROWS..((group + 1) * ROWS).min(starts.nrows()), ..]);
-            let (descended, q) = self.descend(dynamics, own, input, spread / (n as f64).sqrt());
-            let mut ends = Vec::with_capacity(own.nrows());
-            let mut steps = 0;
-            for (row, state) in descended.rows().into_iter().enumerate() {
-                let (state, q, taken) = self.newton(dynamics, state.to_owned(), input);
-                steps += taken;
-                ends.push(Candidate { state, q, start: group * ROWS + row });
+            let (states, q) = self.descend(dynamics, own, input, spread / (n as f64).sqrt());
+            let rows = states.rows().into_iter().zip(q).enumerate();
+            rows.map(|(row, (x, q))| Candidate { state: x.to_owned(), q, start: group * ROWS + row }).collect::<Vec<_>>()
+        });
+        let descended: Vec<Candidate> = parts.into_iter().flatten().collect();
+        // Starts that ended at one place are polished once; how many they are still counts.
+        let (places, members) = gather(&descended, distance);
+        let polished = parallel::map(places.len(), self.threads, |k| {
+            if progress.cancelled() {
+                return (places[k].clone(), 0);
             }
-            let slow: Vec<Candidate> = descended
-                .rows()
-                .into_iter()
-                .zip(&q)
-                .enumerate()
-                .filter(|(_, (_, q))| **q <= self.slow_q)
-                .map(|(row, (state, q))| Candidate { state: state.to_owned(), q: *q, start: group * ROWS + row })
-                .collect();
-            (ends, slow, steps)
+            let (state, q, steps) = self.newton(dynamics, places[k].state.clone(), input);
+            (Candidate { state, q, start: places[k].start }, steps)
         });
         if progress.cancelled() {
             return Err(rheobase_core::Error::Interrupted.into());
         }
-        let (mut ends, mut slow, mut newton_steps) = (vec![], vec![], 0);
-        for part in parts {
-            ends.extend(part.0);
-            slow.extend(part.1);
-            newton_steps += part.2;
-        }
+        let newton_steps = polished.iter().map(|p| p.1).sum();
+        let reached = polished.iter().zip(&members).filter(|(p, _)| p.0.q <= self.tolerance_q);
+        let converged: usize = reached.map(|(_, count)| count).sum();
+        let mut ends: Vec<Candidate> = polished.into_iter().map(|p| p.0).collect();
+        let mut slow: Vec<Candidate> = places.into_iter().filter(|c| c.q <= self.slow_q).collect();
         ends.retain(|end| end.q <= self.tolerance_q);
-        let converged = ends.len();
         let near = |c: &Candidate| norm(&(&c.state - &centre)) <= self.exclusion * spread;
+        let before = ends.len();
         ends.retain(near);
-        let excluded = converged - ends.len();
+        let excluded = before - ends.len();
         slow.retain(near);
         let fixed = unique(ends, distance, &[]);
         let slow = unique(slow, distance, &fixed);
@@ -215,7 +210,13 @@ impl Search {
         let cost = |v: &Array1<f64>| v.dot(v) / 2.0;
         let mut moved = speed(&state);
         let mut q = cost(&moved);
+        let mut passed = Vec::with_capacity(self.newton_steps);
         for step in 0..self.newton_steps {
+            // At a minimum of q that is no root, steps go on but gain nothing.
+            passed.push(q);
+            if step >= PATIENCE && q > 0.5 * passed[step - PATIENCE] {
+                return (state, q, step);
+            }
             // One more step after the tolerance is met costs little and gives the last digits.
             if q <= self.tolerance_q * 1e-8 || !q.is_finite() {
                 return (state, q, step);
@@ -245,6 +246,25 @@ impl Search {
         }
         (state, q, self.newton_steps)
     }
+}
+
+/// Newton steps within which q must halve.
+const PATIENCE: usize = 8;
+
+/// One candidate for each place, the one with the lowest q, and how many ended there; in the order of starts.
+fn gather(candidates: &[Candidate], distance: f64) -> (Vec<Candidate>, Vec<usize>) {
+    let mut order: Vec<usize> = (0..candidates.len()).collect();
+    order.sort_by(|a, b| candidates[*a].q.total_cmp(&candidates[*b].q).then(a.cmp(b)));
+    let mut places: Vec<(usize, usize)> = Vec::new();
+    for k in order {
+        let own = &candidates[k].state;
+        match places.iter_mut().find(|(place, _)| norm(&(&candidates[*place].state - own)) <= distance) {
+            Some((_, count)) => *count += 1,
+            None => places.push((k, 1)),
+        }
+    }
+    places.sort_unstable();
+    places.iter().map(|(k, count)| (candidates[*k].clone(), *count)).unzip()
 }
 
 fn norm(v: &Array1<f64>) -> f64 {
