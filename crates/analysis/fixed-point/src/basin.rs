@@ -17,9 +17,8 @@ pub fn reached(
         let mut state = starts.row(row).to_owned();
         for _ in 0..steps {
             state = dynamics.step(state.view(), input);
-            let near = |p: &Array1<f64>| {
-                p.iter().zip(&state).map(|(a, b)| (a - b) * (a - b)).sum::<f64>().sqrt() < distance
-            };
+            let near =
+                |p: &Array1<f64>| p.iter().zip(&state).map(|(a, b)| (a - b) * (a - b)).sum::<f64>().sqrt() < distance;
             if let Some(index) = points.iter().position(near) {
                 return Some(index);
             }

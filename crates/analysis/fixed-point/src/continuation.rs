@@ -71,7 +71,11 @@ impl Continuation {
         }
         let q = self.miss(dynamics, start, 0.0).mapv(|v| v * v).sum() / 2.0;
         if q > 1e-12 {
-            return Err(Error::Parameter { what: "q at the start of a branch", found: q, allowed: "a fixed point, q below 1e-12" });
+            return Err(Error::Parameter {
+                what: "q at the start of a branch",
+                found: q,
+                allowed: "a fixed point, q below 1e-12",
+            });
         }
         let mut points = vec![BranchPoint { s: 0.0, state: start.to_owned() }];
         let mut tangent = Array1::zeros(n + 1);

@@ -40,9 +40,8 @@ pub struct Manifold {
 
 fn slow_direction(linear: &Linearisation) -> Option<Array1<f64>> {
     let one = rheobase_linalg::Complex::new(1.0, 0.0);
-    let k = (0..linear.values.len()).min_by(|a, b| {
-        (linear.values[*a] - one).norm().total_cmp(&(linear.values[*b] - one).norm())
-    })?;
+    let k = (0..linear.values.len())
+        .min_by(|a, b| (linear.values[*a] - one).norm().total_cmp(&(linear.values[*b] - one).norm()))?;
     ((linear.values[k] - one).norm() < SLOW_EIGENVALUE).then(|| linear.right.column(k).mapv(|v| v.re))
 }
 

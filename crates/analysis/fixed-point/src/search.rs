@@ -79,7 +79,11 @@ pub struct Found {
 const ROWS: usize = 64;
 
 /// q of every row and the step F(x) - x.
-fn speeds(dynamics: &dyn Dynamics, states: ArrayView2<'_, f64>, input: ArrayView1<'_, f64>) -> (Array2<f64>, Array1<f64>) {
+fn speeds(
+    dynamics: &dyn Dynamics,
+    states: ArrayView2<'_, f64>,
+    input: ArrayView1<'_, f64>,
+) -> (Array2<f64>, Array1<f64>) {
     let moved = dynamics.steps(states, input) - states;
     let q = moved.map_axis(Axis(1), |row| row.dot(&row) / 2.0);
     (moved, q)
@@ -134,7 +138,8 @@ impl Search {
             let own = starts.slice(s![group * ROWS..((group + 1) * ROWS).min(starts.nrows()), ..]);
             let (states, q) = self.descend(dynamics, own, input, spread / (n as f64).sqrt());
             let rows = states.rows().into_iter().zip(q).enumerate();
-            rows.map(|(row, (x, q))| Candidate { state: x.to_owned(), q, start: group * ROWS + row }).collect::<Vec<_>>()
+            rows.map(|(row, (x, q))| Candidate { state: x.to_owned(), q, start: group * ROWS + row })
+                .collect::<Vec<_>>()
         });
         let descended: Vec<Candidate> = parts.into_iter().flatten().collect();
         // Starts that ended at one place are polished once; how many they are still counts.

@@ -55,9 +55,12 @@ fn has(points: &[Array1<f64>], wanted: &[f64]) -> bool {
     points.iter().any(|p| p.iter().zip(wanted).all(|(a, b)| (a - b).abs() < 1e-8))
 }
 
+/// A fixed point and its leading eigenvalue.
+type KnownPoint = (Vec<f64>, f64);
+
 #[test]
 fn tanh_rings_have_the_published_points_and_eigenvalues() {
-    let expected: [(usize, Vec<(Vec<f64>, f64)>); 3] = [
+    let expected: [(usize, Vec<KnownPoint>); 3] = [
         (2, vec![(vec![0.0, 0.0], 2.0), (vec![0.95750402, -0.95750402], 0.16637)]),
         (3, vec![(vec![0.0; 3], 1.73205), (vec![0.94979571, -0.4255023, -0.879894], -1.00641)]),
         (
@@ -164,8 +167,7 @@ fn a_line_attractor_is_reported_as_one_manifold_along_its_null_vector() {
     let points: Vec<Array1<f64>> = found.fixed.iter().map(|p| p.state.clone()).collect();
     // All lie on the line, and no two are the same.
     assert!(points.iter().all(|p| (p[0] * 0.8 - p[1] * 0.6).abs() < 1e-9));
-    let linear: Vec<_> =
-        points.iter().map(|p| Linearisation::at(&map, p.view(), none().view()).unwrap()).collect();
+    let linear: Vec<_> = points.iter().map(|p| Linearisation::at(&map, p.view(), none().view()).unwrap()).collect();
     let manifolds = manifolds(&points, &linear);
     assert_eq!(manifolds.len(), 1);
     assert_eq!(manifolds[0].shape, Shape::Line);
@@ -235,9 +237,8 @@ fn continuation_passes_the_folds_of_a_hysteresis_loop() {
 #[test]
 fn threads_do_not_change_a_byte_and_mistakes_are_named() {
     let (map, starts) = (ring(4), starts(4, 300, 0.8));
-    let with = |threads| {
-        Search { threads, ..Search::default() }.run(&map, starts.view(), none().view(), &Silent).unwrap()
-    };
+    let with =
+        |threads| Search { threads, ..Search::default() }.run(&map, starts.view(), none().view(), &Silent).unwrap();
     assert_eq!(with(1), with(2));
     let wrong = Search::default().run(&map, Array2::zeros((3, 5)).view(), none().view(), &Silent);
     assert_eq!(wrong, Err(Error::Size { what: "a start", found: 5, expected: 4 }));

@@ -69,7 +69,11 @@ fn a_trained_gru_has_its_eight_memories_and_the_saddles_between() {
             corners.insert(y.iter().map(|v| *v > 0.0).collect::<Vec<_>>());
         }
     }
-    eprintln!("{} points, by growing directions {by_index:?}, {} of 1024 starts, {seconds:.2} s", found.fixed.len(), found.converged);
+    eprintln!(
+        "{} points, by growing directions {by_index:?}, {} of 1024 starts, {seconds:.2} s",
+        found.fixed.len(),
+        found.converged
+    );
     // PyTorch: 8 stable points and 11 saddles of index 1 from the same starts.
     assert_eq!((by_index[0], corners.len()), (8, 8));
     assert!(by_index[1] >= 11, "{by_index:?}");

@@ -173,7 +173,8 @@ fn jacobians_are_those_of_central_differences() {
         let frozen = FrozenNetwork::from_wide(&net, &parameters(&net, 5));
         let state = Array1::from_shape_fn(frozen.dimension(), |i| 0.3 * (i as f64).cos());
         let input = array![0.2, -0.4, 0.1];
-        let miss = &frozen.jacobian(state.view(), input.view()) - &Numeric(&frozen).jacobian(state.view(), input.view());
+        let miss =
+            &frozen.jacobian(state.view(), input.view()) - &Numeric(&frozen).jacobian(state.view(), input.view());
         assert!(miss.iter().all(|v| v.abs() < 1e-8), "{cell:?}");
         let both = ndarray::stack![ndarray::Axis(0), state, &state * 0.5];
         let rows = frozen.steps(both.view(), input.view());
@@ -201,7 +202,8 @@ fn a_rate_network_without_leak_is_elmans_and_a_gru_with_a_constant_gate_is_a_rat
     for t in 0..9 {
         let drive: Vec<f64> = (0..7)
             .map(|i| {
-                let input = (0..3).fold(p[2][i], |d, k| f64::from(trials[0].inputs[[t, k]]).mul_add(p[0][k * 7 + i], d));
+                let input =
+                    (0..3).fold(p[2][i], |d, k| f64::from(trials[0].inputs[[t, k]]).mul_add(p[0][k * 7 + i], d));
                 (0..7).fold(input, |d, j| r[j].mul_add(p[1][j * 7 + i], d))
             })
             .collect();
@@ -270,7 +272,9 @@ fn threads_do_not_change_a_byte_and_truncation_changes_the_gradient() {
     let batch = Batch { trials: &trials, noise: Seed::root(8) };
     let none = Penalties::default();
     let with = |threads, truncation| {
-        batch.cost(&net, &p, Backward { loss: &Loss::SquaredError, penalties: &none, truncation, dropout: 0.0, threads }).gradient
+        batch
+            .cost(&net, &p, Backward { loss: &Loss::SquaredError, penalties: &none, truncation, dropout: 0.0, threads })
+            .gradient
     };
     let one = with(1, None);
     assert_eq!(one, with(2, None));
@@ -444,9 +448,7 @@ fn dropout_is_a_gradient_of_the_same_masked_network() {
     let trials = trials(&net, &Loss::SquaredError, 3, 5);
     let batch = Batch { trials: &trials, noise: Seed::root(3) };
     let none = Penalties::default();
-    let with = |p: &[Vec<f64>]| {
-        batch.cost(&net, p, Backward { dropout: 0.4, ..settings(&Loss::SquaredError, &none) })
-    };
+    let with = |p: &[Vec<f64>]| batch.cost(&net, p, Backward { dropout: 0.4, ..settings(&Loss::SquaredError, &none) });
     let gradient = with(&p).gradient;
     assert_ne!(with(&p).task, batch.cost(&net, &p, settings(&Loss::SquaredError, &none)).task);
     for (k, i) in [(1, 5), (4, 3), (0, 7)] {
@@ -530,7 +532,9 @@ fn training_resumes_to_the_same_bytes_and_keeps_the_last_good_state_when_it_dive
 
     let wild = Training { rate: 1e8, clip: 0.0, ..training.clone() };
     let mut memory = Memory::default();
-    let Err(Error::Diverged { epoch, what, .. }) = run(&wild, &Silent, &mut memory) else { panic!("it should diverge") };
+    let Err(Error::Diverged { epoch, what, .. }) = run(&wild, &Silent, &mut memory) else {
+        panic!("it should diverge")
+    };
     assert!(epoch == 5 && !what.is_empty());
     assert_eq!(memory.0.unwrap().parameters, start, "the last good state is kept");
     let none = Training { frozen: vec!["nothing".into()], ..training };

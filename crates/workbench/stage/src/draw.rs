@@ -7,13 +7,7 @@ use rheobase_report::figure::{Chart, Marks, Series};
 use crate::kind::failed;
 
 /// Adds a number: name, value, what it is, and how many of what it is of.
-pub fn metric(
-    outcome: &mut Outcome,
-    name: &str,
-    value: f64,
-    (what, unit): (&str, &str),
-    (n, of): (usize, &str),
-) {
+pub fn metric(outcome: &mut Outcome, name: &str, value: f64, (what, unit): (&str, &str), (n, of): (usize, &str)) {
     outcome.metric(name, Estimate::new(value, what, "as in the caption", n, of).with_unit(unit));
 }
 

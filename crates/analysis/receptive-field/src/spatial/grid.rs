@@ -103,7 +103,7 @@ pub fn periodic_autocorrelogram(map: &Array2<f64>) -> Result<Array2<f64>> {
     let mean = map.mean().unwrap_or(0.0);
     let centred = map - mean;
     let power: f64 = centred.iter().map(|v| v * v).sum();
-    if !(power > 0.0) {
+    if power.is_nan() || power <= 0.0 {
         return Err(Error::Parameter { what: "variance of a map", found: power, allowed: "above 0" });
     }
     let (half_i, half_j) = (rows / 2, columns / 2);

@@ -67,9 +67,12 @@ impl Initial {
         match self {
             Self::Balanced { .. } if !dale => fail("a balanced start needs Dale's law: set wiring to dale".into()),
             Self::Orthogonal { .. } if dale => fail(
-                "an orthogonal start has weights of both signs in every row, which Dale's law forbids: use balanced".into(),
+                "an orthogonal start has weights of both signs in every row, which Dale's law forbids: use balanced"
+                    .into(),
             ),
-            Self::Identity { .. } | Self::Gaussian { .. } | Self::Uniform { .. } | Self::SpectralRadius { .. } if dale => {
+            Self::Identity { .. } | Self::Gaussian { .. } | Self::Uniform { .. } | Self::SpectralRadius { .. }
+                if dale =>
+            {
                 fail("under Dale's law half of such weights would start silent: use balanced".into())
             }
             Self::Orthogonal { .. } | Self::SpectralRadius { .. } | Self::Identity { .. }
@@ -153,7 +156,9 @@ impl Initial {
 pub fn to_radius(w: Array2<f64>, radius: f64) -> Result<Array2<f64>> {
     let found = spectral_radius(&w)?;
     if found == 0.0 {
-        return Err(Error::Architecture("weights without an eigenvalue cannot be scaled to a spectral radius; raise the density".into()));
+        return Err(Error::Architecture(
+            "weights without an eigenvalue cannot be scaled to a spectral radius; raise the density".into(),
+        ));
     }
     Ok(w * (radius / found))
 }
@@ -268,7 +273,8 @@ mod tests {
     #[test]
     fn starts_have_the_spectrum_they_promise() {
         let seed = Seed::root(1);
-        let radius = |initial: Initial, excitatory| spectral_radius(&initial.block(100, excitatory, &seed).unwrap()).unwrap();
+        let radius =
+            |initial: Initial, excitatory| spectral_radius(&initial.block(100, excitatory, &seed).unwrap()).unwrap();
         assert!((radius(Initial::SpectralRadius { radius: 0.95, density: 0.1 }, 100) - 0.95).abs() < 1e-9);
         assert!((radius(Initial::Orthogonal { gain: 1.2 }, 100) - 1.2).abs() < 1e-9);
         // The circular law: the radius of 100 units is within some percent of the gain.

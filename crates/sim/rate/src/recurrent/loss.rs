@@ -123,7 +123,9 @@ impl Batch<'_> {
     /// # Errors
     /// With both sizes.
     pub fn check(&self, network: &RecurrentNetwork) -> Result<()> {
-        let Some(trial) = self.trials.first() else { return Err(Error::Data("a batch needs at least one trial".into())) };
+        let Some(trial) = self.trials.first() else {
+            return Err(Error::Data("a batch needs at least one trial".into()));
+        };
         let found = [trial.inputs.ncols(), trial.targets.ncols(), trial.initial.len()];
         let wanted = [network.inputs, network.outputs, network.encoder];
         if found == wanted {
@@ -137,7 +139,12 @@ impl Batch<'_> {
     }
 
     /// Cost and gradient.
-    pub fn cost<F: Scalar>(&self, network: &RecurrentNetwork, parameters: &[Vec<F>], settings: Backward<'_>) -> Cost<F> {
+    pub fn cost<F: Scalar>(
+        &self,
+        network: &RecurrentNetwork,
+        parameters: &[Vec<F>],
+        settings: Backward<'_>,
+    ) -> Cost<F> {
         let prepared = Prepared::new(network, parameters);
         let weight = self.weight(settings.loss);
         let places = (self.trials.len() * self.steps()) as f64;
@@ -181,7 +188,12 @@ impl Batch<'_> {
 
     /// Outputs of the network, and trajectories of its units, of every trial: read-outs (steps, outputs) and unit outputs
     /// (steps + 1, units), padded steps cut away.
-    pub fn run<F: Scalar>(&self, network: &RecurrentNetwork, parameters: &[Vec<F>], threads: usize) -> Vec<Response<F>> {
+    pub fn run<F: Scalar>(
+        &self,
+        network: &RecurrentNetwork,
+        parameters: &[Vec<F>],
+        threads: usize,
+    ) -> Vec<Response<F>> {
         let prepared = Prepared::new(network, parameters);
         let groups = parallel::map(self.groups(), threads, |index| {
             let chunk = self.chunk(network, index);

@@ -107,7 +107,10 @@ impl RecurrentNetwork {
     pub fn check(&self) -> Result<()> {
         let fail = |message: String| Err(Error::Architecture(message));
         if self.units == 0 || self.outputs == 0 {
-            return fail(format!("a recurrent network needs units and outputs, found {} and {}", self.units, self.outputs));
+            return fail(format!(
+                "a recurrent network needs units and outputs, found {} and {}",
+                self.units, self.outputs
+            ));
         }
         if let Some((_, alpha)) = self.cell.rate_equation()
             && !(alpha > 0.0 && alpha <= 1.0)
@@ -124,9 +127,9 @@ impl RecurrentNetwork {
             Wiring::Dale { excitatory } if excitatory == 0 || excitatory > self.units => {
                 fail(format!("{excitatory} excitatory units of {}: at least one, at most all", self.units))
             }
-            Wiring::Dale { .. } if self.cell.rate_equation().is_none() => {
-                fail("Dale's law needs units whose output is a firing rate, a gated unit has none; use a rate cell".into())
-            }
+            Wiring::Dale { .. } if self.cell.rate_equation().is_none() => fail(
+                "Dale's law needs units whose output is a firing rate, a gated unit has none; use a rate cell".into(),
+            ),
             Wiring::LowRank { rank } if rank == 0 || rank > self.units => {
                 fail(format!("rank {rank} of {} units: at least 1, at most all", self.units))
             }

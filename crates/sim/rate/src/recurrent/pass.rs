@@ -239,7 +239,13 @@ impl<'a, F: Scalar> Prepared<'a, F> {
         }
     }
 
-    fn initial_gradient(&self, chunk: &Chunk<F>, trajectory: &Trajectory<F>, by_state: &[F], by_output: &[F]) -> Vec<F> {
+    fn initial_gradient(
+        &self,
+        chunk: &Chunk<F>,
+        trajectory: &Trajectory<F>,
+        by_state: &[F],
+        by_output: &[F],
+    ) -> Vec<F> {
         let network = self.network;
         let (n, length) = (network.units, network.state_length());
         let mut by_initial = vec![F::ZERO; chunk.rows * length];

@@ -39,7 +39,7 @@ fn place(unit: usize, units: usize) -> (f64, f64) {
 fn instantaneous(cell: Cell) -> Option<Nonlinearity> {
     match cell {
         Cell::Current { nonlinearity, .. } => Some(nonlinearity),
-        Cell::Rate { nonlinearity, alpha } if alpha == 1.0 => Some(nonlinearity),
+        Cell::Rate { nonlinearity, alpha: 1.0 } => Some(nonlinearity),
         _ => None,
     }
 }
@@ -61,7 +61,8 @@ impl Penalties {
         }
         if self.smooth_dynamics > 0.0 && instantaneous(network.cell).is_none() {
             return Err(Error::Architecture(
-                "the penalty on dynamics that are not smooth needs units whose output is f(x): use the current cell".into(),
+                "the penalty on dynamics that are not smooth needs units whose output is f(x): use the current cell"
+                    .into(),
             ));
         }
         Ok(())
@@ -112,7 +113,9 @@ impl Penalties {
                 }
             }
             by_recurrent.resize(n * n, F::ZERO);
-            for (j, (by, w)) in by_recurrent.chunks_exact_mut(n).zip(prepared.weights.recurrent.chunks_exact(n)).enumerate() {
+            for (j, (by, w)) in
+                by_recurrent.chunks_exact_mut(n).zip(prepared.weights.recurrent.chunks_exact(n)).enumerate()
+            {
                 by.iter_mut().zip(w).for_each(|(g, w)| *g += two * scale * slopes[j] * *w);
             }
             cost += sum;

@@ -62,11 +62,7 @@ impl EchoState {
         let targets = |range: std::ops::Range<usize>| {
             Array2::from_shape_fn((range.len(), delays), |(t, d)| inputs[range.start + t - d - 1])
         };
-        let weights = ridge(
-            states.slice(ndarray::s![train.clone(), ..]),
-            targets(train).view(),
-            1e-9,
-        )?;
+        let weights = ridge(states.slice(ndarray::s![train.clone(), ..]), targets(train).view(), 1e-9)?;
         let found = states.slice(ndarray::s![test.clone(), ..]).dot(&weights);
         let wanted = targets(test);
         Ok((0..delays)
@@ -81,8 +77,7 @@ impl EchoState {
     pub fn echo(&self, steps: usize, seed: &Seed) -> f64 {
         let mut stream = seed.stream();
         let inputs: Vec<f64> = (0..steps).map(|_| 2.0 * stream.random::<f64>() - 1.0).collect();
-        let mut start =
-            || Array1::from_shape_simple_fn(self.input.len(), || 2.0 * stream.random::<f64>() - 1.0);
+        let mut start = || Array1::from_shape_simple_fn(self.input.len(), || 2.0 * stream.random::<f64>() - 1.0);
         let (a, b) = (start(), start());
         let size = |d: Array1<f64>| d.dot(&d).sqrt();
         let first = size(&a - &b);
@@ -107,7 +102,8 @@ impl EchoState {
         let states = self.states(&inputs, Array1::zeros(self.input.len()));
         // A constant regressor stands for the mean of the target.
         let with_constant = ndarray::concatenate![ndarray::Axis(1), states, Array2::ones((inputs.len(), 1))];
-        let target = |range: std::ops::Range<usize>| Array2::from_shape_fn((range.len(), 1), |(t, _)| y[range.start + t + 1]);
+        let target =
+            |range: std::ops::Range<usize>| Array2::from_shape_fn((range.len(), 1), |(t, _)| y[range.start + t + 1]);
         let (train, test) = (WASH..WASH + steps, WASH + steps..WASH + 2 * steps - 1);
         let rows = |range: &std::ops::Range<usize>| with_constant.slice(ndarray::s![range.clone(), ..]).to_owned();
         let weights = ridge(rows(&train).view(), target(train).view(), 1e-9)?;
@@ -175,7 +171,9 @@ impl Force {
             ("alpha", self.alpha, self.alpha > 0.0, "above 0"),
         ];
         match ranges.iter().find(|r| !r.2) {
-            Some((what, found, _, allowed)) => Err(Error::Architecture(format!("{what} is {found}, allowed is {allowed}"))),
+            Some((what, found, _, allowed)) => {
+                Err(Error::Architecture(format!("{what} is {found}, allowed is {allowed}")))
+            }
             None if self.units == 0 || self.update_every == 0 => {
                 Err(Error::Architecture("units and update_every must be at least 1".into()))
             }
@@ -318,9 +316,8 @@ mod tests {
     #[test]
     fn force_learns_to_run_alone_on_a_slow_sine() {
         let force = Force { units: 200, ..Force::default() };
-        let run = force
-            .run(|t| (std::f64::consts::TAU * t / 60.0).sin(), 600.0, 120.0, &Seed::root(2), &Silent)
-            .unwrap();
+        let run =
+            force.run(|t| (std::f64::consts::TAU * t / 60.0).sin(), 600.0, 120.0, &Seed::root(2), &Silent).unwrap();
         let error = run.error(run.trained, 600, 50);
         assert!(error < 0.1, "{error}");
         let half = run.changes.len() / 2;

@@ -108,11 +108,14 @@ impl Training {
             return fail(format!("dropout is {}, it must lie in [0, 1)", self.dropout));
         }
         if let Method::Perturbation { estimator, sd } = self.method {
-            if !(sd > 0.0) {
+            if sd.is_nan() || sd <= 0.0 {
                 return fail(format!("the perturbation has standard deviation {sd}, it must be above 0"));
             }
             if estimator == Estimator::Node && network.cell.rate_equation().is_none() {
-                return fail("node perturbation needs rate units, a gated unit has several drives; use weight perturbation".into());
+                return fail(
+                    "node perturbation needs rate units, a gated unit has several drives; use weight perturbation"
+                        .into(),
+                );
             }
             if self.penalties != Penalties::default() || self.dropout > 0.0 {
                 return fail("perturbation learns from the task loss alone; leave out penalties and dropout".into());
@@ -131,7 +134,9 @@ impl Training {
         let done = (iteration as f64 - 1.0) / self.iterations.max(1) as f64;
         match self.schedule {
             Schedule::Constant => self.rate,
-            Schedule::Cosine { to } => self.rate * (to + (1.0 - to) * (1.0 + (std::f64::consts::PI * done).cos()) / 2.0),
+            Schedule::Cosine { to } => {
+                self.rate * (to + (1.0 - to) * (1.0 + (std::f64::consts::PI * done).cos()) / 2.0)
+            }
             Schedule::Steps { factor, every } => self.rate * factor.powi(((iteration - 1) / every.max(1)) as i32),
         }
     }

@@ -38,7 +38,13 @@ pub(crate) fn add_noise(trial: &mut Trial, sd: f64, alpha: f64, stream: &mut Ran
 }
 
 /// Targets of a choice between outputs `first..first + choices`: `high` for the right one, `low` for the others.
-pub(crate) fn target_choice(trial: &mut Trial, steps: Range<usize>, choices: Range<usize>, right: usize, levels: [f32; 2]) {
+pub(crate) fn target_choice(
+    trial: &mut Trial,
+    steps: Range<usize>,
+    choices: Range<usize>,
+    right: usize,
+    levels: [f32; 2],
+) {
     for t in steps {
         for k in choices.clone() {
             trial.targets[[t, k]] = levels[usize::from(k == right)];
@@ -49,10 +55,13 @@ pub(crate) fn target_choice(trial: &mut Trial, steps: Range<usize>, choices: Ran
 /// The output that is largest on average over some steps.
 pub(crate) fn chosen(outputs: ArrayView2<'_, f32>, steps: Range<usize>, choices: Range<usize>) -> usize {
     let mean = |k: usize| steps.clone().map(|t| f64::from(outputs[[t, k]])).sum::<f64>();
-    choices.clone().fold((choices.start, f64::NEG_INFINITY), |best, k| {
-        let value = mean(k);
-        if value > best.1 { (k, value) } else { best }
-    }).0
+    choices
+        .clone()
+        .fold((choices.start, f64::NEG_INFINITY), |best, k| {
+            let value = mean(k);
+            if value > best.1 { (k, value) } else { best }
+        })
+        .0
 }
 
 /// One of a list.

@@ -82,7 +82,8 @@ impl Task for PerceptualDecision {
     fn trial(&self, seed: &Seed) -> Trial {
         let mut stream = seed.stream();
         let mut steps = |timing: &Timing| timing.steps(self.dt_ms, &mut stream);
-        let (fixation, stimulus, decision) = (steps(&self.fixation), steps(&self.stimulus), steps(&self.decision).max(1));
+        let (fixation, stimulus, decision) =
+            (steps(&self.fixation), steps(&self.stimulus), steps(&self.decision).max(1));
         let (epochs, length) = sequence(&[("fixation", fixation), ("stimulus", stimulus), ("decision", decision)]);
         let mut trial = Trial { epochs, ..Trial::blank(length, 2, 2) };
         let coherence = pick(&self.coherences_percent, &mut stream);

@@ -93,7 +93,12 @@ impl Task for Reaching {
         require("dt_ms", self.dt_ms, self.dt_ms > 0.0 && self.dt_ms <= 50.0, "above 0, at most 50 ms")?;
         require("directions", self.directions as f64, self.directions >= 1, "at least 1")?;
         let reach = self.distance_m;
-        require("distance_m", reach, reach > 0.0 && reach <= 0.2, "above 0, at most 0.2 m: farther is out of the arm's reach")?;
+        require(
+            "distance_m",
+            reach,
+            reach > 0.0 && reach <= 0.2,
+            "above 0, at most 0.2 m: farther is out of the arm's reach",
+        )?;
         require("movement_ms", self.movement_ms, self.movement_ms >= 10.0 * self.dt_ms, "at least 10 steps")?;
         require("hold_ms", self.hold_ms, self.hold_ms >= 0.0, "0 ms or more")?;
         require("tolerance_m", self.tolerance_m, self.tolerance_m > 0.0, "above 0 m")?;

@@ -29,7 +29,13 @@ pub struct ReadySetGo {
 
 impl Default for ReadySetGo {
     fn default() -> Self {
-        Self { dt_ms: 20.0, wait_ms: 200.0, intervals_ms: vec![400.0, 500.0, 600.0, 700.0, 800.0], gains: vec![1.0], tolerance: 0.15 }
+        Self {
+            dt_ms: 20.0,
+            wait_ms: 200.0,
+            intervals_ms: vec![400.0, 500.0, 600.0, 700.0, 800.0],
+            gains: vec![1.0],
+            tolerance: 0.15,
+        }
     }
 }
 

@@ -127,7 +127,12 @@ impl Task for HeadCentred {
     fn check(&self) -> Result<()> {
         require("eye_deg", self.eye_deg, self.eye_deg > 0.0 && self.eye_deg <= 45.0, "above 0, at most 45 degrees")?;
         let most = self.eye_deg + RETINA_EDGE_DEG;
-        require("head_deg", self.head_deg, self.head_deg > 0.0 && self.head_deg <= most, "within eye_deg + 35 degrees")?;
+        require(
+            "head_deg",
+            self.head_deg,
+            self.head_deg > 0.0 && self.head_deg <= most,
+            "within eye_deg + 35 degrees",
+        )?;
         require("tolerance_deg", self.tolerance_deg, self.tolerance_deg > 0.0, "above 0 degrees")
     }
 

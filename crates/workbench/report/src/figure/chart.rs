@@ -179,7 +179,9 @@ fn draw_series(chart: &mut Plane<'_, '_>, series: &Series, ink: RGBColor) -> Res
         }
         Marks::Paths => {
             for path in series.points.split(|p| !(p.0.is_finite() && p.1.is_finite())) {
-                chart.draw_series(LineSeries::new(path.iter().copied(), ink.mix(0.35).stroke_width(1))).map_err(failed)?;
+                chart
+                    .draw_series(LineSeries::new(path.iter().copied(), ink.mix(0.35).stroke_width(1)))
+                    .map_err(failed)?;
             }
         }
         Marks::Points => {

@@ -1,8 +1,8 @@
 //! `[analysis.*] kind = "choices"`: what a network that decides does, trial by trial: psychometric function, choice-selective units, and
 //! whether excitatory units of one choice excite each other (Song, Yang & Wang 2016).
 
-use rheobase_core::statistics::{mean, pearson, variance, wilson_interval};
 use rheobase_core::Estimate;
+use rheobase_core::statistics::{mean, pearson, variance, wilson_interval};
 use rheobase_data::Table;
 use rheobase_pipeline::{Complaint, Context, Input, Outcome, OutputInfo, Role, StageError};
 use rheobase_rate::recurrent::{Response, Wiring};
@@ -38,7 +38,8 @@ impl Kind for Choices {
     const ROLE: Role = Role::Analysis;
     const KIND: &'static str = "choices";
     const VERSION: u32 = 1;
-    const ABOUT: &'static str = "psychometric function, choice-selective units and their wiring, of a network that decides";
+    const ABOUT: &'static str =
+        "psychometric function, choice-selective units and their wiring, of a network that decides";
     const OUTPUTS: &'static [OutputInfo] = &[main_output("choices")];
 
     fn check(p: &ChoiceParameters) -> Vec<Complaint> {
@@ -123,7 +124,10 @@ fn psychometric(trials: &[Trial], choices: &[usize], outcome: &mut Outcome) -> R
     });
     let band = coherences.iter().zip(&intervals).map(|(c, i)| (c.log2(), i.low, i.high)).collect();
     let points: Vec<(f64, f64)> = coherences.iter().zip(&shares).map(|(c, s)| (c.log2(), *s)).collect();
-    let lines = vec![series("trials, 95 % interval", points, Marks::Band(band)), series("Weibull", curve.collect(), Marks::Dashed)];
+    let lines = vec![
+        series("trials, 95 % interval", points, Marks::Band(band)),
+        series("Weibull", curve.collect(), Marks::Dashed),
+    ];
     let caption = format!("Share of right choices against coherence, {} trials.", trials.len());
     chart(outcome, ["psychometric", "Psychometric function", &caption], ["log2 coherence (%)", "share right"], lines)
 }
@@ -179,10 +183,24 @@ fn selectivity(
         .collect();
     let strong = d_prime.iter().filter(|d| d.abs() > 1.0).count();
     let share = strong as f64 / n as f64;
-    metric(outcome, "choice_selective", share, ("units with |d'| above 1 at the end of the stimulus", ""), (n, "units"));
+    metric(
+        outcome,
+        "choice_selective",
+        share,
+        ("units with |d'| above 1 at the end of the stimulus", ""),
+        (n, "units"),
+    );
     if let Wiring::Dale { excitatory } = trained.network.wiring {
         let weights = trained.network.weights(&trained.parameters).recurrent;
-        let pool = |unit: usize| if d_prime[unit] > 1.0 { 1 } else if d_prime[unit] < -1.0 { 2 } else { 0 };
+        let pool = |unit: usize| {
+            if d_prime[unit] > 1.0 {
+                1
+            } else if d_prime[unit] < -1.0 {
+                2
+            } else {
+                0
+            }
+        };
         let (mut same, mut other) = (vec![], vec![]);
         for source in (0..excitatory).filter(|u| pool(*u) > 0) {
             for target in (0..excitatory).filter(|u| pool(*u) > 0 && *u != source) {
@@ -259,9 +277,7 @@ fn context_weights(
         let mut xs: Vec<f64> = list.iter().map(|p| p.0).collect();
         xs.sort_by(f64::total_cmp);
         xs.dedup();
-        xs.iter()
-            .map(|x| (*x, mean(&list.iter().filter(|p| p.0 == *x).map(|p| p.1).collect::<Vec<_>>())))
-            .collect()
+        xs.iter().map(|x| (*x, mean(&list.iter().filter(|p| p.0 == *x).map(|p| p.1).collect::<Vec<_>>()))).collect()
     };
     let lines = vec![
         series("relevant stream", grouped(&points[0]), Marks::Line),

@@ -54,8 +54,7 @@ impl Kind for PopulationDynamics {
     const ROLE: Role = Role::Analysis;
     const KIND: &'static str = "population-dynamics";
     const VERSION: u32 = 1;
-    const ABOUT: &'static str =
-        "dimensionality, rotations (jPCA) and tangling of a recurrent network's states, and time constants of gated units";
+    const ABOUT: &'static str = "dimensionality, rotations (jPCA) and tangling of a recurrent network's states, and time constants of gated units";
     const OUTPUTS: &'static [OutputInfo] = &[main_output("population dynamics")];
 
     fn check(p: &DynamicsParameters) -> Vec<Complaint> {
@@ -67,7 +66,7 @@ impl Kind for PopulationDynamics {
             let message = format!("components is {}, an even number of 2 or more is needed", p.components);
             all.push(complaint(&["components"], message, "the paper takes 6"));
         }
-        if !(p.weight_noise >= 0.0) {
+        if p.weight_noise.is_nan() || p.weight_noise < 0.0 {
             all.push(complaint(&["weight_noise"], format!("weight_noise is {}", p.weight_noise), "0 or more"));
         }
         all
@@ -85,7 +84,13 @@ impl Kind for PopulationDynamics {
         let mut outcome = Outcome::default();
         let rows = flat(&rates);
         let dimension = participation_ratio(rows.view()).map_err(failed)?;
-        metric(&mut outcome, "participation_ratio", dimension, ("participation ratio of states", ""), (rows.nrows(), "states"));
+        metric(
+            &mut outcome,
+            "participation_ratio",
+            dimension,
+            ("participation ratio of states", ""),
+            (rows.nrows(), "states"),
+        );
         let axes = Axes::of(&rows, 3)?;
         draw_planes(&rates, &axes, &mut outcome)?;
         let dt_s = task.dt_ms() / 1e3;
@@ -199,7 +204,13 @@ fn against_motor_cortex(
         miss / power
     };
     let before = error(trained);
-    metric(outcome, "muscle_error", before, ("squared error over the power of the targets, all conditions", ""), (trials.len(), "conditions"));
+    metric(
+        outcome,
+        "muscle_error",
+        before,
+        ("squared error over the power of the targets, all conditions", ""),
+        (trials.len(), "conditions"),
+    );
     let draws = 10;
     let changed: Vec<f64> = (0..draws)
         .map(|k| {
@@ -215,7 +226,13 @@ fn against_motor_cortex(
         })
         .collect();
     let rise = mean(&changed) - before;
-    metric(outcome, "noise_rise", rise, ("rise of the muscle error under noise on recurrent weights", ""), (draws, "draws"));
+    metric(
+        outcome,
+        "noise_rise",
+        rise,
+        ("rise of the muscle error under noise on recurrent weights", ""),
+        (draws, "draws"),
+    );
     Ok(())
 }
 
@@ -252,15 +269,24 @@ fn time_constants(
     let carried: Vec<f64> = (0..n).map(d_prime).collect();
     let of = |carry: bool| -> Vec<f64> { (0..n).filter(|u| (carried[*u] > 2.0) == carry).map(|u| taus[u]).collect() };
     let (slow, fast) = (of(true), of(false));
-    let points = |carry: bool| (0..n).filter(|u| (carried[*u] > 2.0) == carry).map(|u| (carried[u], taus[u].log10())).collect();
-    let lines = vec![series("carry the slow cue", points(true), Marks::Points), series("others", points(false), Marks::Points)];
-    let caption = format!("Effective time constant of {n} units against how well they tell the slow cue half way (d').");
+    let points =
+        |carry: bool| (0..n).filter(|u| (carried[*u] > 2.0) == carry).map(|u| (carried[u], taus[u].log10())).collect();
+    let lines =
+        vec![series("carry the slow cue", points(true), Marks::Points), series("others", points(false), Marks::Points)];
+    let caption =
+        format!("Effective time constant of {n} units against how well they tell the slow cue half way (d').");
     chart(outcome, ["time_constants", "Time constants", &caption], ["d' of the slow cue", "log10 tau (steps)"], lines)?;
     if slow.is_empty() || fast.is_empty() {
         return Ok(());
     }
     for (name, values) in [("tau_carriers", &slow), ("tau_others", &fast)] {
-        let estimate = Estimate::new(median(values), "effective time constant", "median over units of 1 / mean update gate", values.len(), "units");
+        let estimate = Estimate::new(
+            median(values),
+            "effective time constant",
+            "median over units of 1 / mean update gate",
+            values.len(),
+            "units",
+        );
         outcome.metric(name, estimate.with_unit("steps"));
     }
     let ratio = median(&slow) / median(&fast);

@@ -86,8 +86,7 @@ impl Kind for FixedPoints {
     const ROLE: Role = Role::Analysis;
     const KIND: &'static str = "fixed-points";
     const VERSION: u32 = 1;
-    const ABOUT: &'static str =
-        "fixed and slow points of a recurrent network, their stability, and line or ring attractors (Sussillo & Barak 2013)";
+    const ABOUT: &'static str = "fixed and slow points of a recurrent network, their stability, and line or ring attractors (Sussillo & Barak 2013)";
     const OUTPUTS: &'static [OutputInfo] = &[main_output("fixed points")];
 
     fn check(p: &FixedPointParameters) -> Vec<Complaint> {
@@ -99,7 +98,8 @@ impl Kind for FixedPoints {
             let message = format!("tolerance_q is {}, slow_q {}", p.tolerance_q, p.slow_q);
             all.push(complaint(&["tolerance_q"], message, "0 < tolerance_q <= slow_q"));
         }
-        if !(p.unique_distance > 0.0) || !(p.start_noise >= 0.0) {
+        let sensible = p.unique_distance > 0.0 && p.start_noise >= 0.0;
+        if !sensible {
             let message = format!("unique_distance is {}, start_noise {}", p.unique_distance, p.start_noise);
             all.push(complaint(&["unique_distance"], message, "unique_distance above 0, start_noise 0 or more"));
         }
@@ -122,7 +122,8 @@ impl Kind for FixedPoints {
             threads: threads(),
             ..Search::default()
         };
-        let mut study = Study { frozen: &frozen, axes: &axes, dt_ms: trained.task.task().dt_ms(), rows: vec![], sets: vec![] };
+        let mut study =
+            Study { frozen: &frozen, axes: &axes, dt_ms: trained.task.task().dt_ms(), rows: vec![], sets: vec![] };
         for (k, input) in inputs.iter().enumerate() {
             frozen.check_input(input).map_err(failed)?;
             let input = Array1::from(input.clone());
@@ -194,8 +195,7 @@ impl Study<'_> {
             // Evenly chosen where there are too many.
             let step = list.len().div_ceil(most).max(1);
             for candidate in list.iter().step_by(step) {
-                let linear =
-                    Linearisation::at(self.frozen, candidate.state.view(), value.view()).map_err(failed)?;
+                let linear = Linearisation::at(self.frozen, candidate.state.view(), value.view()).map_err(failed)?;
                 points.push(candidate.state.clone());
                 linears.push(linear.clone());
                 self.rows.push(Row {
@@ -252,9 +252,15 @@ impl Study<'_> {
         let converged: usize = self.sets.iter().map(|s| s.found.converged).sum();
         let n = p.starts * self.sets.len();
         let share = converged as f64 / n as f64;
-        outcome.metric("converged", Estimate::new(share, "converged starts", "share that reach a fixed point", n, "starts"));
+        outcome.metric(
+            "converged",
+            Estimate::new(share, "converged starts", "share that reach a fixed point", n, "starts"),
+        );
         let worst = fixed().map(|r| r.candidate.q).fold(0.0, f64::max);
-        outcome.metric("largest_q", Estimate::new(worst, "largest q", "over returned fixed points", fixed().count(), "points"));
+        outcome.metric(
+            "largest_q",
+            Estimate::new(worst, "largest q", "over returned fixed points", fixed().count(), "points"),
+        );
         if let Some(tangent) = self.sets.iter().flat_map(|s| &s.manifolds).map(|m| m.tangent_cosine).reduce(f64::min) {
             let variant = "median cosine of slow eigenvector and chain, least over manifolds";
             outcome.metric("tangent_cosine", Estimate::new(tangent, "tangent cosine", variant, 1, "manifold"));
@@ -307,7 +313,12 @@ impl Study<'_> {
     }
 
     /// Share of visited states that end in each stable point of the first input.
-    fn report_basins(&self, p: &FixedPointParameters, visited: &Array2<f64>, outcome: &mut Outcome) -> Result<(), StageError> {
+    fn report_basins(
+        &self,
+        p: &FixedPointParameters,
+        visited: &Array2<f64>,
+        outcome: &mut Outcome,
+    ) -> Result<(), StageError> {
         const SAMPLES: usize = 200;
         const STEPS: usize = 1000;
         let stable: Vec<Array1<f64>> = self
@@ -323,7 +334,8 @@ impl Study<'_> {
         let ends = reached(self.frozen, starts, set.input.view(), &stable, near, STEPS, threads());
         let n = ends.len();
         let share = ends.iter().filter(|e| e.is_some()).count() as f64 / n as f64;
-        let variant = "share of visited states that come close to a stable point within 1000 steps without further input";
+        let variant =
+            "share of visited states that come close to a stable point within 1000 steps without further input";
         outcome.metric("captured", Estimate::new(share, "captured states", variant, n, "states"));
         let counts: Vec<usize> = (0..stable.len()).map(|k| ends.iter().filter(|e| **e == Some(k)).count()).collect();
         let table = Table::new().with("stable_point", (0..stable.len()).collect::<Vec<_>>())?.with("states", counts)?;
@@ -392,7 +404,8 @@ impl Study<'_> {
                 ("slow points", of(&|r| r.is_slow), Marks::Points),
                 ("growing eigenvectors", growing, Marks::Paths),
             ];
-            let lines: Vec<_> = groups.into_iter().filter(|g| !g.1.is_empty()).map(|(n, p, m)| series(n, p, m)).collect();
+            let lines: Vec<_> =
+                groups.into_iter().filter(|g| !g.1.is_empty()).map(|(n, p, m)| series(n, p, m)).collect();
             let caption = format!(
                 "Fixed and slow points of {} input(s) and the states of {} trials in the principal axes of the states ({:.0} % and {:.0} % of their variance).",
                 self.sets.len(),
@@ -401,7 +414,8 @@ impl Study<'_> {
                 100.0 * self.axes.shares[second]
             );
             let labels = [format!("axis {}", first + 1), format!("axis {}", second + 1)];
-            let (key, title) = (format!("plane_{}_{}", first + 1, second + 1), format!("Axes {} and {}", first + 1, second + 1));
+            let (key, title) =
+                (format!("plane_{}_{}", first + 1, second + 1), format!("Axes {} and {}", first + 1, second + 1));
             chart(outcome, [&key, &title, &caption], [&labels[0], &labels[1]], lines)?;
         }
         Ok(())

@@ -50,7 +50,8 @@ impl Kind for GainFields {
     const ROLE: Role = Role::Analysis;
     const KIND: &'static str = "gain-fields";
     const VERSION: u32 = 1;
-    const ABOUT: &'static str = "planar gain fields and retinal receptive fields of hidden units (Zipser & Andersen 1988)";
+    const ABOUT: &'static str =
+        "planar gain fields and retinal receptive fields of hidden units (Zipser & Andersen 1988)";
     const OUTPUTS: &'static [OutputInfo] = &[main_output("gain fields")];
 
     fn check(p: &GainFieldParameters) -> Vec<Complaint> {
@@ -62,7 +63,10 @@ impl Kind for GainFields {
     fn run(p: &GainFieldParameters, context: &Context<'_>) -> Result<Outcome, StageError> {
         let trained = TrainedNetwork::load(context.input(&p.of)?)?;
         let AnyTask::HeadCentred(task) = &trained.task else {
-            return Err(StageError::Failed(format!("gain fields are read of the task head-centred, not of {}", trained.task.kind())));
+            return Err(StageError::Failed(format!(
+                "gain fields are read of the task head-centred, not of {}",
+                trained.task.kind()
+            )));
         };
         let probe = Probe::new(task, &trained, p, &context.seed);
         let mut outcome = Outcome::default();
@@ -157,7 +161,13 @@ impl Probe {
             .collect();
         let planar = fits.iter().filter(|f| f.0 >= 0.7 && f.1 < 0.01 && f.2 >= DEPTH).count() as f64 / n as f64;
         let of = (n, "units");
-        metric(outcome, "planar", planar, ("units with a planar gain field: R2 at least .7, p below .01, half the response or more at stake", ""), of);
+        metric(
+            outcome,
+            "planar",
+            planar,
+            ("units with a planar gain field: R2 at least .7, p below .01, half the response or more at stake", ""),
+            of,
+        );
         let what = ("median over units of the median shift of the peak with the eye", "deg");
         metric(outcome, "peak_shift_deg", median(&shifts), what, of);
         let still = shifts.iter().filter(|s| **s <= 10.0).count() as f64 / n as f64;
@@ -171,13 +181,26 @@ impl Probe {
         outcome.table("units", table);
         let mut panels = vec![];
         for unit in 0..n.min(6) {
-            for (name, eye) in [("left", self.eye_side / 2 * self.eye_side), ("ahead", self.eyes.len() / 2), ("right", self.eye_side / 2 * self.eye_side + self.eye_side - 1)] {
-                let values = Array2::from_shape_fn((self.side, self.side), |(i, j)| self.rate(eye, (self.side - 1 - i) * self.side + j, unit));
+            for (name, eye) in [
+                ("left", self.eye_side / 2 * self.eye_side),
+                ("ahead", self.eyes.len() / 2),
+                ("right", self.eye_side / 2 * self.eye_side + self.eye_side - 1),
+            ] {
+                let values = Array2::from_shape_fn((self.side, self.side), |(i, j)| {
+                    self.rate(eye, (self.side - 1 - i) * self.side + j, unit)
+                });
                 panels.push(Panel { name: format!("unit {unit}, {name}"), values });
             }
         }
-        let figure = Matrix { title: "receptive fields and the eye".into(), label: "rate".into(), panels, across: 6, range: None };
-        let caption = "Retinal receptive fields (70 x 70 degrees) of six units with the eye to the left, ahead and to the right.";
+        let figure = Matrix {
+            title: "receptive fields and the eye".into(),
+            label: "rate".into(),
+            panels,
+            across: 6,
+            range: None,
+        };
+        let caption =
+            "Retinal receptive fields (70 x 70 degrees) of six units with the eye to the left, ahead and to the right.";
         outcome.figure("fields", "Receptive fields", caption, figure.svg().map_err(failed)?);
         Ok(())
     }
@@ -198,13 +221,24 @@ impl Probe {
             }
         }
         let value = linear_cka(self.rates.view(), cells.view(), Bias::Biased).map_err(failed)?;
-        metric(outcome, "cell_cka", value, ("linear CKA with synthetic cells of area 7a", ""), (self.rates.nrows(), "stimuli"));
+        metric(
+            outcome,
+            "cell_cka",
+            value,
+            ("linear CKA with synthetic cells of area 7a", ""),
+            (self.rates.nrows(), "stimuli"),
+        );
         Ok(())
     }
 }
 
 /// Can the place relative to the head be read linearly from all units, and from one?
-fn decoders(task: &HeadCentred, trained: &TrainedNetwork, seed: &Seed, outcome: &mut Outcome) -> Result<(), StageError> {
+fn decoders(
+    task: &HeadCentred,
+    trained: &TrainedNetwork,
+    seed: &Seed,
+    outcome: &mut Outcome,
+) -> Result<(), StageError> {
     let seed = seed.child("decoders");
     let trials = rheobase_rate::recurrent::training::draw(task, 1200, &seed, threads());
     let rates = hidden(trained, &trials, &seed);

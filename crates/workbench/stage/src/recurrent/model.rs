@@ -128,7 +128,9 @@ impl Kind for RecurrentModel {
     fn memory_mib(p: &RecurrentParameters) -> u64 {
         let network = p.network();
         let trial = p.task.task().trial(&rheobase_core::Seed::root(0));
-        let values = trial.steps() * p.learning.batch.max(p.learning.validation_trials) * (4 * network.columns() + network.outputs);
+        let values = trial.steps()
+            * p.learning.batch.max(p.learning.validation_trials)
+            * (4 * network.columns() + network.outputs);
         256 + (values * 8 / (1 << 20)) as u64
     }
 
@@ -148,10 +150,12 @@ impl Kind for RecurrentModel {
         };
         let training = p.learning.training(&p.penalties);
         let history =
-            training.run(&trained.network, &mut trained.parameters, task, surroundings).map_err(|error| match error {
-                Error::Core(rheobase_core::Error::Interrupted) => StageError::Interrupted,
-                other => failed(other),
-            })?;
+            training.run(&trained.network, &mut trained.parameters, task, surroundings).map_err(
+                |error| match error {
+                    Error::Core(rheobase_core::Error::Interrupted) => StageError::Interrupted,
+                    other => failed(other),
+                },
+            )?;
         let mut outcome = Outcome::default();
         trained.store(&mut outcome)?;
         let seed = context.seed.child("test");

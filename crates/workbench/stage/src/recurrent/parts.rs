@@ -46,7 +46,9 @@ impl CellPart {
         let alpha = |tau: &Option<f64>| tau.map_or(1.0, |tau| dt_ms / tau);
         match self {
             Self::Rate { nonlinearity, tau_ms } => Cell::Rate { nonlinearity: *nonlinearity, alpha: alpha(tau_ms) },
-            Self::Current { nonlinearity, tau_ms } => Cell::Current { nonlinearity: *nonlinearity, alpha: alpha(tau_ms) },
+            Self::Current { nonlinearity, tau_ms } => {
+                Cell::Current { nonlinearity: *nonlinearity, alpha: alpha(tau_ms) }
+            }
             Self::Gru {} => Cell::Gru,
             Self::Lstm {} => Cell::Lstm,
             Self::SubLstm {} => Cell::SubLstm,

@@ -49,9 +49,14 @@ impl Kind for EchoStates {
     fn check(p: &EchoStateParameters) -> Vec<Complaint> {
         let mut all = vec![];
         if p.units == 0 || p.networks == 0 || p.steps < 500 {
-            all.push(complaint(&["steps"], "units and networks must be at least 1, steps at least 500".into(), "raise them"));
+            all.push(complaint(
+                &["steps"],
+                "units and networks must be at least 1, steps at least 500".into(),
+                "raise them",
+            ));
         }
-        if !(p.radius > 0.0) || !(p.density > 0.0 && p.density <= 1.0) {
+        let sensible = p.radius > 0.0 && p.density > 0.0 && p.density <= 1.0;
+        if !sensible {
             let message = format!("radius is {}, density {}", p.radius, p.density);
             all.push(complaint(&["radius"], message, "a radius above 0 and a density in (0, 1]"));
         }
@@ -77,15 +82,35 @@ impl Kind for EchoStates {
             context.progress.step("networks", k + 1, p.networks);
         }
         let n = (p.networks, "networks");
-        metric(&mut outcome, "memory_capacity", mean(&capacities), ("sum over delays of squared correlations, mean", ""), n);
+        metric(
+            &mut outcome,
+            "memory_capacity",
+            mean(&capacities),
+            ("sum over delays of squared correlations, mean", ""),
+            n,
+        );
         let least = capacities.iter().copied().fold(f64::INFINITY, f64::min);
         metric(&mut outcome, "least_memory_capacity", least, ("least memory capacity", ""), n);
         let echo = echoes.iter().copied().fold(0.0, f64::max);
         metric(&mut outcome, "echo", echo, ("distance of two starts after 500 steps over that before, largest", ""), n);
-        metric(&mut outcome, "narma_error", mean(&errors), ("normalised root mean squared error of NARMA-10, mean", ""), n);
+        metric(
+            &mut outcome,
+            "narma_error",
+            mean(&errors),
+            ("normalised root mean squared error of NARMA-10, mean", ""),
+            n,
+        );
         let points = by_delay.iter().enumerate().map(|(d, r)| ((d + 1) as f64, *r)).collect();
-        let caption = format!("Squared correlation of the input some steps ago with its reconstruction, mean of {} networks.", p.networks);
-        chart(&mut outcome, ["memory", "Memory", &caption], ["delay (steps)", "squared correlation"], vec![series("", points, Marks::Line)])?;
+        let caption = format!(
+            "Squared correlation of the input some steps ago with its reconstruction, mean of {} networks.",
+            p.networks
+        );
+        chart(
+            &mut outcome,
+            ["memory", "Memory", &caption],
+            ["delay (steps)", "squared correlation"],
+            vec![series("", points, Marks::Line)],
+        )?;
         Ok(outcome)
     }
 }
@@ -114,7 +139,16 @@ pub struct ForceParameters {
 
 impl Default for ForceParameters {
     fn default() -> Self {
-        Self { units: 500, gain: 1.5, density: 0.1, dt: 0.1, update_every: 2, period: 120.0, train: 1440.0, networks: 5 }
+        Self {
+            units: 500,
+            gain: 1.5,
+            density: 0.1,
+            dt: 0.1,
+            update_every: 2,
+            period: 120.0,
+            train: 1440.0,
+            networks: 5,
+        }
     }
 }
 
@@ -139,12 +173,18 @@ impl Kind for ForceLearning {
     const ROLE: Role = Role::Analysis;
     const KIND: &'static str = "force";
     const VERSION: u32 = 1;
-    const ABOUT: &'static str = "a chaotic network taught a pattern by recursive least squares (Sussillo & Abbott 2009)";
+    const ABOUT: &'static str =
+        "a chaotic network taught a pattern by recursive least squares (Sussillo & Abbott 2009)";
     const OUTPUTS: &'static [OutputInfo] = &[main_output("a learned pattern")];
 
     fn check(p: &ForceParameters) -> Vec<Complaint> {
-        let mut all: Vec<Complaint> =
-            p.force().check().err().map(|e| complaint(&["units"], e.to_string(), "mend this parameter")).into_iter().collect();
+        let mut all: Vec<Complaint> = p
+            .force()
+            .check()
+            .err()
+            .map(|e| complaint(&["units"], e.to_string(), "mend this parameter"))
+            .into_iter()
+            .collect();
         if !(p.period > 0.0 && p.train >= p.period) || p.networks == 0 {
             let message = format!("period is {}, train {}, networks {}", p.period, p.train, p.networks);
             all.push(complaint(&["train"], message, "train at least one period, one network or more"));
@@ -157,7 +197,11 @@ impl Kind for ForceLearning {
         // Four sines (Sussillo & Abbott 2009, fig. 2), amplitude about 1.
         let target = |t: f64| {
             let phase = omega * t;
-            (1.3 * phase.sin() + 1.3 / 2.0 * (2.0 * phase).sin() + 1.3 / 6.0 * (3.0 * phase).sin() + 1.3 / 3.0 * (4.0 * phase).sin()) / 1.5
+            (1.3 * phase.sin()
+                + 1.3 / 2.0 * (2.0 * phase).sin()
+                + 1.3 / 6.0 * (3.0 * phase).sin()
+                + 1.3 / 3.0 * (4.0 * phase).sin())
+                / 1.5
         };
         let mut outcome = Outcome::default();
         let steps = (p.period / p.dt).round() as usize;
@@ -174,13 +218,21 @@ impl Kind for ForceLearning {
                 let shown = run.trained.saturating_sub(steps)..run.output.len();
                 let time = |s: usize| (s as f64 - run.trained as f64) * p.dt;
                 let line = |values: &[f64]| shown.clone().step_by(4).map(|s| (time(s), values[s])).collect::<Vec<_>>();
-                let lines = vec![series("output", line(&run.output), Marks::Line), series("target", line(&run.target), Marks::Dashed)];
+                let lines = vec![
+                    series("output", line(&run.output), Marks::Line),
+                    series("target", line(&run.target), Marks::Dashed),
+                ];
                 let caption = "The last period of training and two periods alone, one network; learning stops at 0.";
                 chart(&mut outcome, ["output", "Output", caption], ["time (time constants)", "output"], lines)?;
                 let changes = run.changes.iter().enumerate().step_by(20);
                 let points = changes.map(|(u, c)| ((u * p.update_every) as f64 * p.dt, c.max(1e-12).log10())).collect();
                 let caption = "Size of each change of the read-out weights.";
-                chart(&mut outcome, ["changes", "Changes", caption], ["time (time constants)", "log10 |change|"], vec![series("", points, Marks::Line)])?;
+                chart(
+                    &mut outcome,
+                    ["changes", "Changes", caption],
+                    ["time (time constants)", "log10 |change|"],
+                    vec![series("", points, Marks::Line)],
+                )?;
             }
         }
         let n = (p.networks, "networks");

@@ -37,8 +37,9 @@ impl TrainedNetwork {
     pub fn store(&self, outcome: &mut Outcome) -> Result<(), StageError> {
         outcome.files.insert("recurrent.json".into(), serde_json::to_vec_pretty(self).map_err(failed)?);
         let infos = self.network.parameters().into_iter().zip(&self.parameters);
-        let arrays: Vec<NamedArray> =
-            infos.map(|(info, values)| NamedArray { name: info.name, shape: info.shape, values: values.clone() }).collect();
+        let arrays: Vec<NamedArray> = infos
+            .map(|(info, values)| NamedArray { name: info.name, shape: info.shape, values: values.clone() })
+            .collect();
         outcome.files.insert("weights.safetensors".into(), to_safetensors(&arrays)?);
         Ok(())
     }
@@ -50,7 +51,10 @@ impl TrainedNetwork {
         for info in own.network.parameters() {
             let found = arrays.iter().find(|a| a.name == info.name && a.shape == info.shape);
             let Some(found) = found else {
-                return Err(StageError::Failed(format!("{} has no weights `{}` of shape {:?}", input.address, info.name, info.shape)));
+                return Err(StageError::Failed(format!(
+                    "{} has no weights `{}` of shape {:?}",
+                    input.address, info.name, info.shape
+                )));
             };
             own.parameters.push(found.values.clone());
         }
@@ -78,7 +82,9 @@ impl TrainedNetwork {
 /// Outputs of the units in every trial, (trials, steps, units), of the first steps that all trials have; the initial state is left out.
 pub fn unit_rates(responses: &[Response<f32>], units: usize) -> Array3<f64> {
     let steps = responses.iter().map(|r| r.units.len() / units - 1).min().unwrap_or(0);
-    Array3::from_shape_fn((responses.len(), steps, units), |(k, t, i)| f64::from(responses[k].units[(t + 1) * units + i]))
+    Array3::from_shape_fn((responses.len(), steps, units), |(k, t, i)| {
+        f64::from(responses[k].units[(t + 1) * units + i])
+    })
 }
 
 /// Principal axes of states.

@@ -66,7 +66,8 @@ impl Kind for SpatialTuning {
     const ROLE: Role = Role::Analysis;
     const KIND: &'static str = "spatial-tuning";
     const VERSION: u32 = 1;
-    const ABOUT: &'static str = "rate maps of a path-integrating network's units and their grid scores against shuffles";
+    const ABOUT: &'static str =
+        "rate maps of a path-integrating network's units and their grid scores against shuffles";
     const OUTPUTS: &'static [OutputInfo] = &[main_output("rate maps")];
 
     fn check(p: &SpatialParameters) -> Vec<Complaint> {
@@ -75,7 +76,7 @@ impl Kind for SpatialTuning {
             let message = format!("trials is {}, bins {}, shuffles {}", p.trials, p.bins, p.shuffles);
             all.push(complaint(&["trials"], message, "at least 100 trials, 10 bins and 1 shuffle"));
         }
-        if !(p.smoothing_bins >= 0.0) {
+        if p.smoothing_bins.is_nan() || p.smoothing_bins < 0.0 {
             all.push(complaint(&["smoothing_bins"], format!("smoothing_bins is {}", p.smoothing_bins), "0 or more"));
         }
         all
@@ -84,7 +85,10 @@ impl Kind for SpatialTuning {
     fn run(p: &SpatialParameters, context: &Context<'_>) -> Result<Outcome, StageError> {
         let trained = TrainedNetwork::load(context.input(&p.of)?)?;
         let AnyTask::PathIntegration(task) = &trained.task else {
-            return Err(StageError::Failed(format!("rate maps need the task path-integration, not {}", trained.task.kind())));
+            return Err(StageError::Failed(format!(
+                "rate maps need the task path-integration, not {}",
+                trained.task.kind()
+            )));
         };
         let (trials, responses) = trained.respond(p.trials, &context.seed);
         let n = trained.network.units;
@@ -174,20 +178,42 @@ fn report_maps(
     let finite: Vec<f64> = scores.iter().copied().filter(|s| s.is_finite()).collect();
     let shuffled: Vec<f64> = found.iter().flat_map(|f| f.2.iter().copied()).filter(|s| s.is_finite()).collect();
     if finite.is_empty() || shuffled.is_empty() {
-        return Err(StageError::Failed("no unit has a grid score: every map is constant or too little of the floor was visited".into()));
+        return Err(StageError::Failed(
+            "no unit has a grid score: every map is constant or too little of the floor was visited".into(),
+        ));
     }
     let above = |limit: f64| finite.iter().filter(|s| **s > limit).count() as f64 / n as f64;
     let limit = quantile(&shuffled, 0.95);
     let variant = "share of units with min(r60, r120) - max(r30, r90, r150) above the threshold";
-    let estimate = Estimate::new(above(p.threshold), "grid cells", variant, n, "units").with_constant("threshold", p.threshold);
+    let estimate =
+        Estimate::new(above(p.threshold), "grid cells", variant, n, "units").with_constant("threshold", p.threshold);
     outcome.metric("grid_fraction", estimate);
     let of = (n, "units");
-    metric(outcome, "grid_fraction_shuffled", above(limit), ("units above the 95th percentile of shuffled maps", ""), of);
-    metric(outcome, "shuffle_percentile", limit, ("95th percentile of the scores of shuffled maps", ""), (shuffled.len(), "maps"));
+    metric(
+        outcome,
+        "grid_fraction_shuffled",
+        above(limit),
+        ("units above the 95th percentile of shuffled maps", ""),
+        of,
+    );
+    metric(
+        outcome,
+        "shuffle_percentile",
+        limit,
+        ("95th percentile of the scores of shuffled maps", ""),
+        (shuffled.len(), "maps"),
+    );
     metric(outcome, "mean_grid_score", mean(&finite), ("mean grid score", ""), of);
-    metric(outcome, "best_grid_score", finite.iter().copied().fold(f64::NEG_INFINITY, f64::max), ("largest grid score", ""), of);
+    metric(
+        outcome,
+        "best_grid_score",
+        finite.iter().copied().fold(f64::NEG_INFINITY, f64::max),
+        ("largest grid score", ""),
+        of,
+    );
     let square: Vec<f64> = found.iter().map(|f| f.1.as_ref().map_or(f64::NAN, |s| s.square)).collect();
-    let active: Vec<f64> = found.iter().map(|f| f.0.iter().copied().filter(|v| v.is_finite()).fold(f64::NEG_INFINITY, f64::max)).collect();
+    let active: Vec<f64> =
+        found.iter().map(|f| f.0.iter().copied().filter(|v| v.is_finite()).fold(f64::NEG_INFINITY, f64::max)).collect();
     let table = Table::new()
         .with("unit", (0..n).collect::<Vec<_>>())?
         .with("grid_score", scores.clone())?
@@ -202,11 +228,17 @@ fn report_maps(
         if v.is_finite() { v } else { 0.0 }
     });
     let labels = order.iter().map(|u| format!("{:.2}", scores[*u])).collect();
-    let mosaic = Mosaic { title: "rate maps".into(), images: images.view(), shape: [p.bins, p.bins], labels, across: 8 };
-    let caption = format!("Rate maps of the {} units with the largest grid scores (above each), {} steps.", order.len(), places.len());
+    let mosaic =
+        Mosaic { title: "rate maps".into(), images: images.view(), shape: [p.bins, p.bins], labels, across: 8 };
+    let caption = format!(
+        "Rate maps of the {} units with the largest grid scores (above each), {} steps.",
+        order.len(),
+        places.len()
+    );
     outcome.figure("maps", "Rate maps", &caption, mosaic.svg().map_err(failed)?);
     let line = |values: &[f64]| histogram(values, [-1.5, 1.8], 33);
-    let lines = vec![series("units", line(&finite), Marks::Line), series("shuffled maps", line(&shuffled), Marks::Dashed)];
+    let lines =
+        vec![series("units", line(&finite), Marks::Line), series("shuffled maps", line(&shuffled), Marks::Dashed)];
     let caption = format!("Grid scores of {} units and of {} shuffled maps.", finite.len(), shuffled.len());
     chart(outcome, ["scores", "Grid scores", &caption], ["grid score", "share"], lines)
 }
@@ -279,7 +311,8 @@ impl Kind for PatternFormation {
     const ROLE: Role = Role::Analysis;
     const KIND: &'static str = "pattern-formation";
     const VERSION: u32 = 1;
-    const ABOUT: &'static str = "which maps learning to read out place cells should grow (Sorscher et al. 2019), without training";
+    const ABOUT: &'static str =
+        "which maps learning to read out place cells should grow (Sorscher et al. 2019), without training";
     const OUTPUTS: &'static [OutputInfo] = &[main_output("grown maps")];
 
     fn check(p: &PatternParameters) -> Vec<Complaint> {
@@ -291,7 +324,7 @@ impl Kind for PatternFormation {
             let help = "gaussian, difference-of-softmaxes or difference-of-gaussians";
             all.push(complaint(&["read_out", "kind"], "the theory is for place cells of one profile".into(), help));
         }
-        if p.bins < 10 || p.runs == 0 || p.steps == 0 || !(p.side_m > 0.0) {
+        if p.bins < 10 || p.runs == 0 || p.steps == 0 || p.side_m.is_nan() || p.side_m <= 0.0 {
             let message = format!("bins is {}, runs {}, steps {}, side_m {}", p.bins, p.runs, p.steps, p.side_m);
             all.push(complaint(&["bins"], message, "at least 10 bins, 1 run, 1 step and a side above 0"));
         }
@@ -320,8 +353,18 @@ impl Kind for PatternFormation {
             .with("grid_score", scores.clone())?
             .with("period_m", periods)?;
         outcome.table("runs", table);
-        let panels = maps.iter().zip(&scores).take(6).map(|(map, s)| Panel { name: format!("score {s:.2}"), values: map.clone() });
-        let figure = Matrix { title: "grown maps".into(), label: "rate".into(), panels: panels.collect(), across: 6, range: None };
+        let panels = maps
+            .iter()
+            .zip(&scores)
+            .take(6)
+            .map(|(map, s)| Panel { name: format!("score {s:.2}"), values: map.clone() });
+        let figure = Matrix {
+            title: "grown maps".into(),
+            label: "rate".into(),
+            panels: panels.collect(),
+            across: 6,
+            range: None,
+        };
         let caption = format!("Maps grown from noise on a periodic floor of {} m, with their grid scores.", p.side_m);
         outcome.figure("maps", "Grown maps", &caption, figure.svg().map_err(failed)?);
         Ok(outcome)
