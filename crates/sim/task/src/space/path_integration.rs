@@ -54,7 +54,7 @@ impl Default for PathIntegration {
             speed_m_s: 0.13 * std::f64::consts::TAU,
             turn_rad_s: 11.52,
             motion: Motion::Velocity,
-            read_out: ReadOut::DifferenceOfSoftmaxes { cells: 128, sd_m: 0.12, surround_ratio: 2.0 },
+            read_out: ReadOut::DifferenceOfSoftmaxes { cells: 512, sd_m: 0.12, surround_ratio: 2.0 },
             tolerance_m: 0.12,
             design: 1,
         }
