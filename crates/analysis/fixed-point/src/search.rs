@@ -71,8 +71,8 @@ pub struct Found {
     pub excluded: usize,
     /// Newton steps of all starts together.
     pub newton_steps: usize,
-    /// Distance below which points were taken as the same.
-    pub distance: f64,
+    /// Mean distance of the starts from their centre.
+    pub spread: f64,
 }
 
 /// Starts that descend together: one unit of work for a thread.
@@ -167,7 +167,7 @@ impl Search {
         slow.retain(near);
         let fixed = unique(ends, distance, &[]);
         let slow = unique(slow, distance, &fixed);
-        Ok(Found { fixed, slow, converged, excluded, newton_steps, distance })
+        Ok(Found { fixed, slow, converged, excluded, newton_steps, spread })
     }
 
     /// Adam on all starts of a group; each keeps the best state it passed.

@@ -12,6 +12,7 @@
 //!
 //! [`AnyTask`] is one of them, told apart by `kind`.
 
+mod choice;
 pub mod decision;
 mod error;
 pub mod memory;

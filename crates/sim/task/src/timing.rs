@@ -69,6 +69,14 @@ impl Timing {
         }
     }
 
+    /// [`Timing::check`] for each of a list.
+    ///
+    /// # Errors
+    /// For the first that fails.
+    pub(crate) fn check_all(list: &[(&'static str, &Self)]) -> Result<()> {
+        list.iter().try_for_each(|(what, timing)| timing.check(what))
+    }
+
     /// A length in steps.
     pub fn steps(&self, dt_ms: f64, stream: &mut RandomStream) -> usize {
         let ms = match self {

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use ndarray::{Array2, ArrayView2};
-use rheobase_core::Seed;
+use rand_distr::{Distribution, StandardNormal};
+use rheobase_core::{RandomStream, Seed};
 
 use crate::Result;
 
@@ -47,6 +48,26 @@ impl Trial {
             epochs: vec![],
             conditions: BTreeMap::new(),
             places: vec![],
+        }
+    }
+
+    /// A trial of zeros with these epochs one after the other: name and steps of each.
+    pub fn in_epochs(parts: &[(&'static str, usize)], inputs: usize, outputs: usize) -> Self {
+        let mut start = 0;
+        let mut epochs = Vec::with_capacity(parts.len());
+        for &(name, length) in parts {
+            epochs.push(Epoch { name, steps: start..start + length });
+            start += length;
+        }
+        Self { epochs, ..Self::blank(start, inputs, outputs) }
+    }
+
+    /// Adds white noise to all inputs: its standard deviation is `sd` once a unit with this dt / tau has filtered it.
+    pub(crate) fn add_noise(&mut self, sd: f64, alpha: f64, stream: &mut RandomStream) {
+        if sd > 0.0 {
+            let scale = (2.0 / alpha).sqrt() * sd;
+            let mut normal = || Distribution::<f64>::sample(&StandardNormal, stream);
+            self.inputs.mapv_inplace(|v| v + (scale * normal()) as f32);
         }
     }
 

@@ -156,8 +156,8 @@ pub fn rate_map(path: &Path, spikes_s: &[f64], p: &MapParameters) -> Result<Rate
     Ok(RateMap { occupancy_s: occupancy, spikes: counts, rate_hz })
 }
 
-/// Gaussian smoothing along both axes, cut at three standard deviations and at the borders.
-fn smooth(map: &Array2<f64>, sd: f64) -> Array2<f64> {
+/// Gaussian smoothing along both axes (standard deviation in bins), cut at three standard deviations and at the borders.
+pub fn smooth(map: &Array2<f64>, sd: f64) -> Array2<f64> {
     if sd.is_nan() || sd <= 0.0 {
         return map.clone();
     }

@@ -12,71 +12,10 @@
 //! | subLSTM | c | z, i, f, o = s(.); c = f c + z - i; output s(c) - o: inhibition subtracts (Costa et al. 2017) |
 
 use rheobase_core::vectorised::{Kernel, vectorised};
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::nonlinearity::{Nonlinearity, with_nonlinearity};
 use super::scalar::Scalar;
-
-/// F-I curve of a rate unit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Nonlinearity {
-    /// Hyperbolic tangent.
-    Tanh,
-    /// max(0, x).
-    Relu,
-    /// 1 / (1 + e^-x).
-    Sigmoid,
-    /// ln(1 + e^x).
-    Softplus,
-    /// max(0, tanh x).
-    RectifiedTanh,
-    /// x itself.
-    Linear,
-}
-
-impl Nonlinearity {
-    /// f(x).
-    #[inline(always)]
-    pub fn value<F: Scalar>(self, x: F) -> F {
-        match self {
-            Self::Tanh => x.tanh(),
-            Self::Relu => x.positive(),
-            Self::Sigmoid => x.logistic(),
-            // max(x, 0) + ln(1 + e^-|x|) neither overflows nor cancels.
-            Self::Softplus => x.positive() + (-x.abs()).exp().ln_1p(),
-            Self::RectifiedTanh => x.tanh().positive(),
-            Self::Linear => x,
-        }
-    }
-
-    /// f'(x) from y = f(x).
-    #[inline(always)]
-    pub fn slope<F: Scalar>(self, y: F) -> F {
-        let on = if y > F::ZERO { F::ONE } else { F::ZERO };
-        match self {
-            Self::Tanh => F::ONE - y * y,
-            Self::Relu => on,
-            Self::Sigmoid => y * (F::ONE - y),
-            Self::Softplus => F::ONE - (-y).exp(),
-            Self::RectifiedTanh => on * (F::ONE - y * y),
-            Self::Linear => F::ONE,
-        }
-    }
-
-    /// f''(x) from y = f(x).
-    #[inline(always)]
-    pub fn curvature<F: Scalar>(self, y: F) -> F {
-        let two = F::ONE + F::ONE;
-        let slope = self.slope(y);
-        match self {
-            Self::Tanh | Self::RectifiedTanh => -two * y * slope,
-            Self::Sigmoid => slope * (F::ONE - two * y),
-            Self::Softplus => slope * (F::ONE - slope),
-            Self::Relu | Self::Linear => F::ZERO,
-        }
-    }
-}
 
 /// A kind of recurrent unit.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -374,39 +313,28 @@ impl<F: Scalar> Kernel for Step<'_, F> {
         let n = self.units;
         match self.cell {
             Cell::Rate { nonlinearity, alpha } => {
-                // Each nonlinearity its own loop, so that each vectorises.
-                macro_rules! rate {
-                    ($($kind:ident),*) => { match nonlinearity {
-                        $(Nonlinearity::$kind => {
-                            let (alpha, keep) = (F::of(alpha), F::of(1.0 - alpha));
-                            let (before, after, output) = (&self.before[..n], &mut self.after[..n], &mut self.output[..n]);
-                            let (d, r, kept) = (&self.drive[..n], &self.recurrent[..n], &mut self.kept[..n]);
-                            for i in 0..n {
-                                let y = Nonlinearity::$kind.value(d[i] + r[i]);
-                                kept[i] = y;
-                                after[i] = keep.fused(before[i], alpha * y);
-                                output[i] = after[i];
-                            }
-                        })*
-                    } };
-                }
-                rate!(Tanh, Relu, Sigmoid, Softplus, RectifiedTanh, Linear);
+                let (alpha, keep) = (F::of(alpha), F::of(1.0 - alpha));
+                let (before, after, output) = (&self.before[..n], &mut self.after[..n], &mut self.output[..n]);
+                let (d, r, kept) = (&self.drive[..n], &self.recurrent[..n], &mut self.kept[..n]);
+                with_nonlinearity!(nonlinearity, f => {
+                    for i in 0..n {
+                        let y = f.value(d[i] + r[i]);
+                        kept[i] = y;
+                        after[i] = keep.mul_add(before[i], alpha * y);
+                        output[i] = after[i];
+                    }
+                });
             }
             Cell::Current { nonlinearity, alpha } => {
-                macro_rules! current {
-                    ($($kind:ident),*) => { match nonlinearity {
-                        $(Nonlinearity::$kind => {
-                            let (alpha, keep) = (F::of(alpha), F::of(1.0 - alpha));
-                            let (before, after, output) = (&self.before[..n], &mut self.after[..n], &mut self.output[..n]);
-                            let (d, r) = (&self.drive[..n], &self.recurrent[..n]);
-                            for i in 0..n {
-                                after[i] = keep.fused(before[i], alpha * (d[i] + r[i]));
-                                output[i] = Nonlinearity::$kind.value(after[i]);
-                            }
-                        })*
-                    } };
-                }
-                current!(Tanh, Relu, Sigmoid, Softplus, RectifiedTanh, Linear);
+                let (alpha, keep) = (F::of(alpha), F::of(1.0 - alpha));
+                let (before, after, output) = (&self.before[..n], &mut self.after[..n], &mut self.output[..n]);
+                let (d, r) = (&self.drive[..n], &self.recurrent[..n]);
+                with_nonlinearity!(nonlinearity, f => {
+                    for i in 0..n {
+                        after[i] = keep.mul_add(before[i], alpha * (d[i] + r[i]));
+                        output[i] = f.value(after[i]);
+                    }
+                });
             }
             Cell::Gru => blocks!(self.gru),
             Cell::Lstm | Cell::SubLstm => blocks!(self.lstm),
@@ -422,38 +350,28 @@ impl<F: Scalar> Kernel for StepBack<'_, F> {
         let n = self.units;
         match self.cell {
             Cell::Rate { nonlinearity, alpha } => {
-                macro_rules! rate {
-                    ($($kind:ident),*) => { match nonlinearity {
-                        $(Nonlinearity::$kind => {
-                            let (alpha, keep) = (F::of(alpha), F::of(1.0 - alpha));
-                            let (by_output, by_state) = (&self.by_output[..n], &mut self.by_state[..n]);
-                            let (kept, by_drive) = (&self.kept[..n], &mut self.by_drive[..n]);
-                            for i in 0..n {
-                                let d = by_state[i] + by_output[i];
-                                by_drive[i] = alpha * d * Nonlinearity::$kind.slope(kept[i]);
-                                by_state[i] = keep * d;
-                            }
-                        })*
-                    } };
-                }
-                rate!(Tanh, Relu, Sigmoid, Softplus, RectifiedTanh, Linear);
+                let (alpha, keep) = (F::of(alpha), F::of(1.0 - alpha));
+                let (by_output, by_state) = (&self.by_output[..n], &mut self.by_state[..n]);
+                let (kept, by_drive) = (&self.kept[..n], &mut self.by_drive[..n]);
+                with_nonlinearity!(nonlinearity, f => {
+                    for i in 0..n {
+                        let d = by_state[i] + by_output[i];
+                        by_drive[i] = alpha * d * f.slope(kept[i]);
+                        by_state[i] = keep * d;
+                    }
+                });
             }
             Cell::Current { nonlinearity, alpha } => {
-                macro_rules! current {
-                    ($($kind:ident),*) => { match nonlinearity {
-                        $(Nonlinearity::$kind => {
-                            let (alpha, keep) = (F::of(alpha), F::of(1.0 - alpha));
-                            let (by_output, by_state) = (&self.by_output[..n], &mut self.by_state[..n]);
-                            let (output, by_drive) = (&self.output[..n], &mut self.by_drive[..n]);
-                            for i in 0..n {
-                                let d = by_state[i] + by_output[i] * Nonlinearity::$kind.slope(output[i]);
-                                by_drive[i] = alpha * d;
-                                by_state[i] = keep * d;
-                            }
-                        })*
-                    } };
-                }
-                current!(Tanh, Relu, Sigmoid, Softplus, RectifiedTanh, Linear);
+                let (alpha, keep) = (F::of(alpha), F::of(1.0 - alpha));
+                let (by_output, by_state) = (&self.by_output[..n], &mut self.by_state[..n]);
+                let (output, by_drive) = (&self.output[..n], &mut self.by_drive[..n]);
+                with_nonlinearity!(nonlinearity, f => {
+                    for i in 0..n {
+                        let d = by_state[i] + by_output[i] * f.slope(output[i]);
+                        by_drive[i] = alpha * d;
+                        by_state[i] = keep * d;
+                    }
+                });
             }
             Cell::Gru => blocks!(self.gru),
             Cell::Lstm | Cell::SubLstm => blocks!(self.lstm),

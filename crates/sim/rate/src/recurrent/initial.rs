@@ -186,13 +186,7 @@ pub fn initial_parameters(
     seed: &Seed,
 ) -> Result<Vec<Vec<f32>>> {
     network.check()?;
-    if let Some(steps) = longest
-        && !(steps > 2.0 && steps.is_finite() && network.cell.rate_equation().is_none())
-    {
-        return Err(Error::Architecture(format!(
-            "gates that start at up to {steps} steps: it takes more than 2 steps, and a cell with gates"
-        )));
-    }
+    check_longest(network, longest)?;
     initial.check(&network.wiring)?;
     let (n, columns) = (network.units, network.columns());
     let excitatory = match network.wiring {
@@ -246,8 +240,21 @@ pub fn initial_parameters(
             _ => vec![0.0; count],
         });
     }
-    debug_assert!(matches!(network.cell, Cell::Rate { .. } | Cell::Current { .. }) || excitatory.is_none());
     Ok(all)
+}
+
+/// Refuses a longest time constant that gates cannot start at.
+///
+/// # Errors
+/// With the number of steps.
+pub fn check_longest(network: &RecurrentNetwork, longest: Option<f64>) -> Result<()> {
+    let gated = network.cell.rate_equation().is_none();
+    match longest {
+        Some(steps) if !(steps > 2.0 && steps.is_finite() && gated) => Err(Error::Architecture(format!(
+            "gates that start at up to {steps} steps: it takes more than 2 steps, and a cell with gates"
+        ))),
+        _ => Ok(()),
+    }
 }
 
 /// Biases that give each unit a time constant between 1 and `steps` - 1: ln of it for forget gates, less for update and input gates.

@@ -153,7 +153,7 @@ impl Batch<'_> {
             let trajectory = prepared.forward(&chunk);
             let kept = self.kept(index, chunk.steps * chunk.rows * network.units, settings.dropout);
             let y = prepared.read_out(&chunk, &trajectory, &kept);
-            let (task, by_y) = judge(settings.loss, self.group(index), &chunk, &y, network.outputs, weight);
+            let (task, by_y) = loss_of(settings.loss, self.group(index), &chunk, &y, network.outputs, weight);
             let mut by_output = vec![F::ZERO; chunk.steps * chunk.rows * network.units];
             let mut by_recurrent = vec![F::ZERO; 0];
             let penalty = settings.penalties.on_activity(
@@ -246,7 +246,7 @@ impl<F: Scalar> Response<F> {
 }
 
 /// Loss of a group of trials and its derivative by the read-outs (steps, rows, outputs).
-pub(super) fn judge<F: Scalar>(
+pub(super) fn loss_of<F: Scalar>(
     loss: &Loss,
     trials: &[Trial],
     chunk: &Chunk<F>,
@@ -265,14 +265,14 @@ pub(super) fn judge<F: Scalar>(
             match loss {
                 Loss::SquaredError => {
                     for k in 0..outputs {
-                        let (m, miss) = (f64::from(mask[k]) / weight, y[k].wide() - f64::from(targets[k]));
+                        let (m, miss) = (f64::from(mask[k]) / weight, y[k].value() - f64::from(targets[k]));
                         sum += m * miss * miss;
                         by[k] = F::of(2.0 * m * miss);
                     }
                 }
                 Loss::Logistic => {
                     for k in 0..outputs {
-                        let (m, x, target) = (f64::from(mask[k]) / weight, y[k].wide(), f64::from(targets[k]));
+                        let (m, x, target) = (f64::from(mask[k]) / weight, y[k].value(), f64::from(targets[k]));
                         sum += m * (x.max(0.0) + (-x.abs()).exp().ln_1p() - target * x);
                         by[k] = F::of(m * (1.0 / (1.0 + (-x).exp()) - target));
                     }
@@ -283,11 +283,11 @@ pub(super) fn judge<F: Scalar>(
                         let m = f64::from(mask[first]) / weight;
                         if m > 0.0 {
                             let own = first..first + size;
-                            let top = y[own.clone()].iter().fold(f64::NEG_INFINITY, |a, v| a.max(v.wide()));
-                            let scale: f64 = y[own.clone()].iter().map(|v| (v.wide() - top).exp()).sum();
+                            let top = y[own.clone()].iter().fold(f64::NEG_INFINITY, |a, v| a.max(v.value()));
+                            let scale: f64 = y[own.clone()].iter().map(|v| (v.value() - top).exp()).sum();
                             let mass: f64 = targets.iter().skip(first).take(size).map(|v| f64::from(*v)).sum();
                             for k in own {
-                                let (x, target) = (y[k].wide() - top, f64::from(targets[k]));
+                                let (x, target) = (y[k].value() - top, f64::from(targets[k]));
                                 sum -= m * target * (x - scale.ln());
                                 by[k] = F::of(m * (mass * x.exp() / scale - target));
                             }

@@ -5,6 +5,7 @@
 //! | module | what |
 //! |---|---|
 //! | [`cell`] | rate equation, current equation, GRU, LSTM, subLSTM: one step and its derivative |
+//! | [`nonlinearity`] | F-I curves |
 //! | [`network`] | structure, parameters, Dale's law, low rank, masks |
 //! | [`initial`] | spectral radius, orthogonal, balanced, ... |
 //! | [`product`] | packed matrix products |
@@ -21,6 +22,7 @@ pub mod initial;
 pub mod linearised;
 pub mod loss;
 pub mod network;
+pub mod nonlinearity;
 pub mod pass;
 pub mod penalty;
 pub mod perturbation;
@@ -29,10 +31,11 @@ pub mod reservoir;
 pub mod scalar;
 pub mod training;
 
-pub use cell::{Cell, Nonlinearity};
-pub use initial::{Initial, initial_parameters};
+pub use cell::Cell;
+pub use initial::{Initial, check_longest, initial_parameters};
 pub use linearised::FrozenNetwork;
 pub use loss::{Backward, Batch, Cost, Response};
 pub use network::{RecurrentNetwork, Weights, Wiring};
+pub use nonlinearity::Nonlinearity;
 pub use penalty::Penalties;
 pub use scalar::Scalar;

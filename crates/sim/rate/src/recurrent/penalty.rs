@@ -9,8 +9,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::cell::{Cell, Nonlinearity};
+use super::cell::Cell;
 use super::network::{RecurrentNetwork, Weights};
+use super::nonlinearity::Nonlinearity;
 use super::pass::{Chunk, Prepared, Trajectory};
 use super::scalar::Scalar;
 use crate::{Error, Result};
@@ -89,7 +90,7 @@ impl Penalties {
             let mut squares = 0.0;
             for (by, r) in by_output.iter_mut().zip(outputs) {
                 *by += factor * *r;
-                squares += (*r * *r).wide();
+                squares += (*r * *r).value();
             }
             cost += scale * squares;
         }
@@ -107,7 +108,7 @@ impl Penalties {
                 for j in 0..n {
                     let slope = nonlinearity.slope(r[j]);
                     slopes[j] += slope * slope;
-                    sum += (scale * slope * slope * norms[j]).wide();
+                    sum += (scale * slope * slope * norms[j]).value();
                     // d(f'^2)/dr = 2 f' f'' / f' = 2 f''.
                     by[j] += scale * two * nonlinearity.curvature(r[j]) * norms[j];
                 }
@@ -141,7 +142,7 @@ impl Penalties {
             for (w, by) in pairs {
                 for (w, g) in w.iter().zip(by.iter_mut()) {
                     *g += factor * *w;
-                    cost += self.weight * (*w * *w).wide();
+                    cost += self.weight * (*w * *w).value();
                 }
             }
         }
@@ -150,7 +151,7 @@ impl Penalties {
             for (index, (w, g)) in weights.recurrent.iter().zip(by.recurrent.iter_mut()).enumerate() {
                 let (a, b) = (place(index / columns, n), place(index % columns % n, n));
                 let price = self.wiring * (a.0 - b.0).hypot(a.1 - b.1);
-                cost += price * w.abs().wide();
+                cost += price * w.abs().value();
                 if *w != F::ZERO {
                     *g += F::of(price) * if *w > F::ZERO { F::ONE } else { -F::ONE };
                 }

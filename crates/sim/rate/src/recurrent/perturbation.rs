@@ -11,7 +11,7 @@ use rheobase_task::Loss;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::loss::{Batch, judge};
+use super::loss::{Batch, loss_of};
 use super::network::{RecurrentNetwork, Weights};
 use super::pass::{Chunk, Prepared};
 use super::product::{Packed, Strided, add_transposed_product};
@@ -71,7 +71,7 @@ fn value<F: Scalar>(
     let parts = parallel::map(batch.groups(), threads, |index| {
         let chunk = batch.chunk(network, index);
         let y = prepared.read_out(&chunk, &prepared.forward(&chunk), &[]);
-        judge(loss, batch.group(index), &chunk, &y, network.outputs, batch.weight(loss)).0
+        loss_of(loss, batch.group(index), &chunk, &y, network.outputs, batch.weight(loss)).0
     });
     parts.into_iter().sum()
 }
@@ -103,7 +103,7 @@ fn node<F: Scalar>(
         let moved = prepared.forward(&shaken);
         let (y, y_moved) = (prepared.read_out(&chunk, &still, &[]), prepared.read_out(&shaken, &moved, &[]));
         let trials = batch.group(index);
-        let (total, by_y) = judge(loss, trials, &chunk, &y, network.outputs, weight);
+        let (total, by_y) = loss_of(loss, trials, &chunk, &y, network.outputs, weight);
         // The change of each trial's own loss.
         let factors: Vec<F> = (0..chunk.rows)
             .map(|row| {
@@ -113,7 +113,7 @@ fn node<F: Scalar>(
                         .flat_map(|step| step[row * network.outputs..(row + 1) * network.outputs].iter().copied())
                         .collect();
                     let single = Chunk { rows: 1, inputs: vec![], initial: vec![], noise: vec![], steps: chunk.steps };
-                    judge(loss, &trials[row..=row], &single, &own, network.outputs, weight).0
+                    loss_of(loss, &trials[row..=row], &single, &own, network.outputs, weight).0
                 };
                 F::of((alone(&y_moved) - alone(&y)) / (sd * sd))
             })

@@ -145,7 +145,7 @@ struct Place {
 #[inline(always)]
 fn add_scaled<F: Scalar, const N: usize>(x: F, line: &[F; N], mut sum: [F; N]) -> [F; N] {
     for j in 0..N {
-        sum[j] = x.fused(line[j], sum[j]);
+        sum[j] = x.mul_add(line[j], sum[j]);
     }
     sum
 }

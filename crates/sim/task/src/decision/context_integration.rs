@@ -8,7 +8,7 @@ use rheobase_core::Seed;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{pick, sequence};
+use crate::choice::pick;
 use crate::error::require;
 use crate::{Result, Task, Timing, Trial};
 
@@ -51,9 +51,7 @@ impl Task for ContextIntegration {
         for &c in &self.coherences {
             require("coherences", c, c > 0.0 && c <= 1.0, "in (0, 1]")?;
         }
-        self.fixation.check("fixation")?;
-        self.stimulus.check("stimulus")?;
-        self.decision.check("decision")
+        Timing::check_all(&[("fixation", &self.fixation), ("stimulus", &self.stimulus), ("decision", &self.decision)])
     }
 
     fn inputs(&self) -> Vec<String> {
@@ -73,8 +71,9 @@ impl Task for ContextIntegration {
         let mut steps = |timing: &Timing| timing.steps(self.dt_ms, &mut stream);
         let (fixation, stimulus, decision) =
             (steps(&self.fixation), steps(&self.stimulus), steps(&self.decision).max(1));
-        let (epochs, length) = sequence(&[("fixation", fixation), ("stimulus", stimulus), ("decision", decision)]);
-        let mut trial = Trial { epochs, ..Trial::blank(length, 4, 1) };
+        let mut trial =
+            Trial::in_epochs(&[("fixation", fixation), ("stimulus", stimulus), ("decision", decision)], 4, 1);
+        let length = trial.steps();
         let context = stream.random_range(0..2_usize);
         let mut means = [0.0; 2];
         for mean in &mut means {

@@ -7,7 +7,7 @@ use rheobase_core::Seed;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{add_noise, chosen, pick, sequence, target_choice};
+use crate::choice::{pick, score, target_choice};
 use crate::error::require;
 use crate::{Result, Task, Timing, Trial};
 
@@ -57,10 +57,12 @@ impl Task for ParametricComparison {
             require("first_hz", f, (10.0..=34.0).contains(&f), "between 10 and 34 Hz")?;
         }
         require("difference_hz", self.difference_hz, self.difference_hz > 0.0, "above 0 Hz")?;
-        self.fixation.check("fixation")?;
-        self.stimulus.check("stimulus")?;
-        self.delay.check("delay")?;
-        self.decision.check("decision")
+        Timing::check_all(&[
+            ("fixation", &self.fixation),
+            ("stimulus", &self.stimulus),
+            ("delay", &self.delay),
+            ("decision", &self.decision),
+        ])
     }
 
     fn inputs(&self) -> Vec<String> {
@@ -83,8 +85,7 @@ impl Task for ParametricComparison {
         let names = ["fixation", "first", "delay", "second"];
         let mut list: Vec<_> = names.into_iter().zip(parts).collect();
         list.push(("decision", decision));
-        let (epochs, length) = sequence(&list);
-        let mut trial = Trial { epochs, ..Trial::blank(length, 2, 2) };
+        let mut trial = Trial::in_epochs(&list, 2, 2);
         let first = pick(&self.first_hz, &mut stream);
         let second = first + self.difference_hz * if stream.random_bool(0.5) { 1.0 } else { -1.0 };
         for (epoch, hz) in [("first", first), ("second", second)] {
@@ -103,13 +104,11 @@ impl Task for ParametricComparison {
         target_choice(&mut trial, decision, 0..2, right, [0.2, 1.0]);
         trial.conditions.insert("first_hz", first);
         trial.conditions.insert("second_hz", second);
-        trial.conditions.insert("right_choice", right as f64);
-        add_noise(&mut trial, self.input_sd, 2.0, &mut stream);
+        trial.add_noise(self.input_sd, 2.0, &mut stream);
         trial
     }
 
     fn score(&self, trial: &Trial, outputs: ArrayView2<'_, f32>) -> Option<f64> {
-        let right = *trial.conditions.get("right_choice")? as usize;
-        Some(f64::from(u8::from(chosen(outputs, trial.epoch("decision"), 0..2) == right)))
+        score(trial, outputs)
     }
 }

@@ -7,7 +7,7 @@ use rheobase_core::Seed;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{add_noise, chosen, pick, sequence, target_choice};
+use crate::choice::{pick, score, target_choice};
 use crate::error::require;
 use crate::{Result, Task, Timing, Trial};
 
@@ -62,9 +62,7 @@ impl Task for PerceptualDecision {
         for &c in &self.coherences_percent {
             require("coherences_percent", c, (0.0..=100.0 / 3.2).contains(&c), "between 0 and 31.25 percent")?;
         }
-        self.fixation.check("fixation")?;
-        self.stimulus.check("stimulus")?;
-        self.decision.check("decision")
+        Timing::check_all(&[("fixation", &self.fixation), ("stimulus", &self.stimulus), ("decision", &self.decision)])
     }
 
     fn inputs(&self) -> Vec<String> {
@@ -84,8 +82,9 @@ impl Task for PerceptualDecision {
         let mut steps = |timing: &Timing| timing.steps(self.dt_ms, &mut stream);
         let (fixation, stimulus, decision) =
             (steps(&self.fixation), steps(&self.stimulus), steps(&self.decision).max(1));
-        let (epochs, length) = sequence(&[("fixation", fixation), ("stimulus", stimulus), ("decision", decision)]);
-        let mut trial = Trial { epochs, ..Trial::blank(length, 2, 2) };
+        let mut trial =
+            Trial::in_epochs(&[("fixation", fixation), ("stimulus", stimulus), ("decision", decision)], 2, 2);
+        let length = trial.steps();
         let coherence = pick(&self.coherences_percent, &mut stream);
         let right = stream.random_range(0..2_usize);
         let is_catch = self.catch_fraction > 0.0 && stream.random::<f64>() < self.catch_fraction;
@@ -107,14 +106,12 @@ impl Task for PerceptualDecision {
             // While the evidence comes in, nothing is asked.
             trial.mask.slice_mut(ndarray::s![fixation..fixation + stimulus, ..]).fill(0.0);
             trial.conditions.insert("coherence_percent", coherence);
-            trial.conditions.insert("right_choice", right as f64);
         }
-        add_noise(&mut trial, self.input_sd, self.dt_ms / self.tau_ms, &mut stream);
+        trial.add_noise(self.input_sd, self.dt_ms / self.tau_ms, &mut stream);
         trial
     }
 
     fn score(&self, trial: &Trial, outputs: ArrayView2<'_, f32>) -> Option<f64> {
-        let right = *trial.conditions.get("right_choice")?;
-        (right >= 0.0).then(|| f64::from(u8::from(chosen(outputs, trial.epoch("decision"), 0..2) == right as usize)))
+        score(trial, outputs)
     }
 }

@@ -7,6 +7,7 @@ use rheobase_core::Seed;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::choice::chosen;
 use crate::error::require;
 use crate::{Loss, Result, Task, Trial};
 
@@ -68,7 +69,7 @@ impl Task for Copy {
     fn score(&self, trial: &Trial, outputs: ArrayView2<'_, f32>) -> Option<f64> {
         let recall = self.length + self.delay;
         let right = (recall..recall + self.length)
-            .filter(|&t| trial.targets[[t, super::super::decision::chosen(outputs, t..t + 1, 0..self.symbols)]] > 0.5)
+            .filter(|&t| trial.targets[[t, chosen(outputs, t..t + 1, 0..self.symbols)]] > 0.5)
             .count();
         Some(right as f64 / self.length as f64)
     }

@@ -6,7 +6,7 @@ use rheobase_core::Seed;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::decision::{add_noise, chosen, sequence, target_choice};
+use crate::choice::{score, target_choice};
 use crate::error::require;
 use crate::{Result, Task, Timing, Trial};
 
@@ -49,10 +49,12 @@ impl Task for DelayedMatch {
         require("dt_ms", self.dt_ms, self.dt_ms > 0.0, "above 0 ms")?;
         require("stimuli", self.stimuli as f64, self.stimuli >= 2, "at least 2")?;
         require("input_sd", self.input_sd, self.input_sd >= 0.0, "0 or more")?;
-        self.fixation.check("fixation")?;
-        self.stimulus.check("stimulus")?;
-        self.delay.check("delay")?;
-        self.decision.check("decision")
+        Timing::check_all(&[
+            ("fixation", &self.fixation),
+            ("stimulus", &self.stimulus),
+            ("delay", &self.delay),
+            ("decision", &self.decision),
+        ])
     }
 
     fn inputs(&self) -> Vec<String> {
@@ -70,14 +72,17 @@ impl Task for DelayedMatch {
     fn trial(&self, seed: &Seed) -> Trial {
         let mut stream = seed.stream();
         let mut steps = |timing: &Timing| timing.steps(self.dt_ms, &mut stream);
-        let (epochs, length) = sequence(&[
-            ("fixation", steps(&self.fixation)),
-            ("sample", steps(&self.stimulus)),
-            ("delay", steps(&self.delay)),
-            ("test", steps(&self.stimulus)),
-            ("decision", steps(&self.decision).max(1)),
-        ]);
-        let mut trial = Trial { epochs, ..Trial::blank(length, self.stimuli + 1, 2) };
+        let mut trial = Trial::in_epochs(
+            &[
+                ("fixation", steps(&self.fixation)),
+                ("sample", steps(&self.stimulus)),
+                ("delay", steps(&self.delay)),
+                ("test", steps(&self.stimulus)),
+                ("decision", steps(&self.decision).max(1)),
+            ],
+            self.stimuli + 1,
+            2,
+        );
         let sample = stream.random_range(0..self.stimuli);
         let same = stream.random_bool(0.5);
         let other = (sample + stream.random_range(1..self.stimuli)) % self.stimuli;
@@ -93,13 +98,11 @@ impl Task for DelayedMatch {
         target_choice(&mut trial, decision, 0..2, right, [0.0, 1.0]);
         trial.conditions.insert("sample", sample as f64);
         trial.conditions.insert("test", test as f64);
-        trial.conditions.insert("right_choice", right as f64);
-        add_noise(&mut trial, self.input_sd, 2.0, &mut stream);
+        trial.add_noise(self.input_sd, 2.0, &mut stream);
         trial
     }
 
     fn score(&self, trial: &Trial, outputs: ArrayView2<'_, f32>) -> Option<f64> {
-        let right = *trial.conditions.get("right_choice")? as usize;
-        Some(f64::from(u8::from(chosen(outputs, trial.epoch("decision"), 0..2) == right)))
+        score(trial, outputs)
     }
 }

@@ -7,7 +7,6 @@ use rheobase_core::{Seed, circular};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::decision::{add_noise, sequence};
 use crate::error::require;
 use crate::{Result, Task, Timing, Trial};
 
@@ -55,10 +54,12 @@ impl Task for WorkingMemory {
         let tolerance = self.tolerance_deg;
         require("tolerance_deg", tolerance, tolerance > 0.0 && tolerance < 180.0, "between 0 and 180 degrees")?;
         require("input_sd", self.input_sd, self.input_sd >= 0.0, "0 or more")?;
-        self.fixation.check("fixation")?;
-        self.cue.check("cue")?;
-        self.delay.check("delay")?;
-        self.response.check("response")
+        Timing::check_all(&[
+            ("fixation", &self.fixation),
+            ("cue", &self.cue),
+            ("delay", &self.delay),
+            ("response", &self.response),
+        ])
     }
 
     fn inputs(&self) -> Vec<String> {
@@ -79,13 +80,16 @@ impl Task for WorkingMemory {
     fn trial(&self, seed: &Seed) -> Trial {
         let mut stream = seed.stream();
         let mut steps = |timing: &Timing| timing.steps(self.dt_ms, &mut stream);
-        let (epochs, length) = sequence(&[
-            ("fixation", steps(&self.fixation)),
-            ("cue", steps(&self.cue)),
-            ("delay", steps(&self.delay)),
-            ("response", steps(&self.response).max(1)),
-        ]);
-        let mut trial = Trial { epochs, ..Trial::blank(length, self.ring + 1, 2) };
+        let mut trial = Trial::in_epochs(
+            &[
+                ("fixation", steps(&self.fixation)),
+                ("cue", steps(&self.cue)),
+                ("delay", steps(&self.delay)),
+                ("response", steps(&self.response).max(1)),
+            ],
+            self.ring + 1,
+            2,
+        );
         let direction = stream.random::<f64>() * std::f64::consts::TAU;
         for t in trial.epoch("cue") {
             for k in 0..self.ring {
@@ -100,7 +104,7 @@ impl Task for WorkingMemory {
             trial.targets[[t, 1]] = direction.sin() as f32;
         }
         trial.conditions.insert("direction_rad", direction);
-        add_noise(&mut trial, self.input_sd, 2.0, &mut stream);
+        trial.add_noise(self.input_sd, 2.0, &mut stream);
         trial
     }
 

@@ -9,7 +9,6 @@ use rheobase_core::Seed;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::decision::sequence;
 use crate::error::require;
 use crate::{Result, Task, Trial};
 
@@ -107,8 +106,8 @@ impl MusclePattern {
     pub fn of_condition(&self, condition: usize) -> Trial {
         let [preparation, movement] = self.steps();
         let planes = 2 * self.frequencies_hz.len();
-        let (epochs, length) = sequence(&[("preparation", preparation), ("movement", movement)]);
-        let mut trial = Trial { epochs, ..Trial::blank(length, planes + 1, self.muscles) };
+        let mut trial =
+            Trial::in_epochs(&[("preparation", preparation), ("movement", movement)], planes + 1, self.muscles);
         let start = self.preparatory_states();
         for t in 0..preparation {
             for k in 0..planes {

@@ -10,7 +10,6 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::arm::{ArmState, MUSCLE_NAMES, MUSCLES, activations, hand, inverse_dynamics, muscle_torque, posture, step};
-use crate::decision::sequence;
 use crate::error::require;
 use crate::{Result, Task, Timing, Trial};
 
@@ -120,12 +119,15 @@ impl Task for Reaching {
     fn trial(&self, seed: &Seed) -> Trial {
         let mut stream = seed.stream();
         let in_steps = |ms: f64| (ms / self.dt_ms).round() as usize;
-        let (epochs, length) = sequence(&[
-            ("preparation", self.preparation.steps(self.dt_ms, &mut stream)),
-            ("movement", in_steps(self.movement_ms)),
-            ("hold", in_steps(self.hold_ms)),
-        ]);
-        let mut trial = Trial { epochs, ..Trial::blank(length, 3, MUSCLES) };
+        let mut trial = Trial::in_epochs(
+            &[
+                ("preparation", self.preparation.steps(self.dt_ms, &mut stream)),
+                ("movement", in_steps(self.movement_ms)),
+                ("hold", in_steps(self.hold_ms)),
+            ],
+            3,
+            MUSCLES,
+        );
         let direction = stream.random_range(0..self.directions);
         let target = self.target(direction);
         let go = trial.epoch("movement").start;

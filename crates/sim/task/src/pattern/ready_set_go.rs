@@ -7,7 +7,7 @@ use rheobase_core::Seed;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::decision::{pick, sequence};
+use crate::choice::pick;
 use crate::error::require;
 use crate::{Result, Task, Trial};
 
@@ -77,8 +77,7 @@ impl Task for ReadySetGo {
         let gain = pick(&self.gains, &mut stream);
         let (shown, produced) = (in_steps(interval), in_steps(interval * gain).max(2));
         let parts = [("wait", wait), ("measure", shown), ("produce", produced), ("hold", HOLD)];
-        let (epochs, length) = sequence(&parts);
-        let mut trial = Trial { epochs, ..Trial::blank(length, 2, 1) };
+        let mut trial = Trial::in_epochs(&parts, 2, 1);
         trial.inputs[[wait, 0]] = 1.0;
         trial.inputs[[wait + shown, 0]] = 1.0;
         trial.inputs.column_mut(1).fill((gain - 1.0) as f32);

@@ -10,12 +10,10 @@ use rheobase_fixed_point::basin::reached;
 use rheobase_fixed_point::{Candidate, Found, Linearisation, Manifold, Search, Shape, manifolds};
 use rheobase_pipeline::{Complaint, Context, Input, Outcome, OutputInfo, Role, StageError};
 use rheobase_rate::recurrent::{FrozenNetwork, Response};
-use rheobase_report::figure::Marks;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::source::{Axes, Recurrent, TrainedNetwork};
-use crate::draw::{chart, series};
 use crate::kind::{Kind, complaint, failed, main_output, threads};
 
 /// Parameters of `fixed-points`.
@@ -161,30 +159,30 @@ fn noisy_starts(visited: &Array2<f64>, p: &FixedPointParameters, context: &Conte
 }
 
 /// One point with what the linearised map says.
-struct Row {
+pub(super) struct Row {
     input: usize,
-    is_slow: bool,
-    candidate: Candidate,
-    linear: Linearisation,
-    place: Vec<f64>,
+    pub(super) is_slow: bool,
+    pub(super) candidate: Candidate,
+    pub(super) linear: Linearisation,
+    pub(super) place: Vec<f64>,
     read_out: Vec<f64>,
 }
 
 /// Everything found under one input.
-struct Set {
+pub(super) struct Set {
     input: Array1<f64>,
     found: Found,
     manifolds: Vec<Manifold>,
-    /// Ratio of how strongly inputs drive the slow direction, largest over smallest among those that vary.
+    /// How strongly each input drives the slowest direction.
     selection: Vec<f64>,
 }
 
-struct Study<'a> {
-    frozen: &'a FrozenNetwork,
-    axes: &'a Axes,
+pub(super) struct Study<'a> {
+    pub(super) frozen: &'a FrozenNetwork,
+    pub(super) axes: &'a Axes,
     dt_ms: f64,
-    rows: Vec<Row>,
-    sets: Vec<Set>,
+    pub(super) rows: Vec<Row>,
+    pub(super) sets: Vec<Set>,
 }
 
 impl Study<'_> {
@@ -267,7 +265,7 @@ impl Study<'_> {
         }
         self.report_oscillation(outcome);
         self.report_selection(outcome)?;
-        self.report_basins(p, visited, outcome)?;
+        self.report_basins(visited, outcome)?;
         self.report_table(outcome)
     }
 
@@ -313,14 +311,11 @@ impl Study<'_> {
     }
 
     /// Share of visited states that end in each stable point of the first input.
-    fn report_basins(
-        &self,
-        p: &FixedPointParameters,
-        visited: &Array2<f64>,
-        outcome: &mut Outcome,
-    ) -> Result<(), StageError> {
+    fn report_basins(&self, visited: &Array2<f64>, outcome: &mut Outcome) -> Result<(), StageError> {
         const SAMPLES: usize = 200;
         const STEPS: usize = 1000;
+        /// How close a state must come, as a share of the spread of the starts.
+        const NEAR: f64 = 0.02;
         let stable: Vec<Array1<f64>> = self
             .rows
             .iter()
@@ -330,7 +325,7 @@ impl Study<'_> {
         let (Some(set), false) = (self.sets.first(), stable.is_empty()) else { return Ok(()) };
         let step = visited.nrows().div_ceil(SAMPLES).max(1);
         let starts = visited.slice(ndarray::s![..;step, ..]);
-        let near = set.found.distance.max(1e-6) / p.unique_distance * 0.02;
+        let near = NEAR * set.found.spread;
         let ends = reached(self.frozen, starts, set.input.view(), &stable, near, STEPS, threads());
         let n = ends.len();
         let share = ends.iter().filter(|e| e.is_some()).count() as f64 / n as f64;
@@ -362,69 +357,5 @@ impl Study<'_> {
         }
         outcome.table("points", table);
         Ok(())
-    }
-
-    fn draw(&self, responses: &[Response<f32>], outcome: &mut Outcome) -> Result<(), StageError> {
-        const SHOWN: usize = 24;
-        let length = self.frozen.network.state_length();
-        for (first, second) in [(0, 1), (0, 2)] {
-            if self.axes.shares.len() <= second {
-                continue;
-            }
-            let mut paths = vec![];
-            for response in responses.iter().take(SHOWN) {
-                for state in response.states.chunks_exact(length) {
-                    let state = Array1::from_iter(state.iter().map(|v| f64::from(*v)));
-                    let place = self.axes.project(state.view());
-                    paths.push((place[first], place[second]));
-                }
-                paths.push((f64::NAN, f64::NAN));
-            }
-            let of = |f: &dyn Fn(&Row) -> bool| -> Vec<(f64, f64)> {
-                self.rows.iter().filter(|r| f(r)).map(|r| (r.place[first], r.place[second])).collect()
-            };
-            let mut growing = vec![];
-            let size = self.scale(first);
-            for row in self.rows.iter().filter(|r| !r.is_slow) {
-                for k in (0..row.linear.values.len()).filter(|k| row.linear.values[*k].norm() > 1.0).take(3) {
-                    let direction = row.linear.right.column(k).mapv(|v| v.re);
-                    for sign in [-1.0, 1.0] {
-                        let end = &row.candidate.state + &(&direction * (sign * size));
-                        let place = self.axes.project(end.view());
-                        growing.push((place[first], place[second]));
-                    }
-                    growing.push((f64::NAN, f64::NAN));
-                }
-            }
-            let groups = [
-                ("trials", paths, Marks::Paths),
-                ("stable", of(&|r| !r.is_slow && r.linear.is_stable()), Marks::Points),
-                ("one growing direction", of(&|r| !r.is_slow && r.linear.index() == 1), Marks::Points),
-                ("more growing directions", of(&|r| !r.is_slow && r.linear.index() > 1), Marks::Points),
-                ("slow points", of(&|r| r.is_slow), Marks::Points),
-                ("growing eigenvectors", growing, Marks::Paths),
-            ];
-            let lines: Vec<_> =
-                groups.into_iter().filter(|g| !g.1.is_empty()).map(|(n, p, m)| series(n, p, m)).collect();
-            let caption = format!(
-                "Fixed and slow points of {} input(s) and the states of {} trials in the principal axes of the states ({:.0} % and {:.0} % of their variance).",
-                self.sets.len(),
-                responses.len().min(SHOWN),
-                100.0 * self.axes.shares[first],
-                100.0 * self.axes.shares[second]
-            );
-            let labels = [format!("axis {}", first + 1), format!("axis {}", second + 1)];
-            let (key, title) =
-                (format!("plane_{}_{}", first + 1, second + 1), format!("Axes {} and {}", first + 1, second + 1));
-            chart(outcome, [&key, &title, &caption], [&labels[0], &labels[1]], lines)?;
-        }
-        Ok(())
-    }
-
-    /// Length of drawn eigenvectors: a tenth of the extent of the points.
-    fn scale(&self, axis: usize) -> f64 {
-        let values: Vec<f64> = self.rows.iter().map(|r| r.place[axis]).collect();
-        let (low, high) = values.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), v| (l.min(*v), h.max(*v)));
-        if high > low { 0.1 * (high - low) } else { 0.5 }
     }
 }

@@ -2,6 +2,7 @@
 
 mod choices;
 mod dynamics;
+mod fixed_point_figure;
 mod fixed_points;
 mod gain_fields;
 mod model;

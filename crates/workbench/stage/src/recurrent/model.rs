@@ -6,7 +6,7 @@ use rheobase_data::Table;
 use rheobase_pipeline::{Complaint, Context, Outcome, OutputInfo, Role, StageError};
 use rheobase_rate::Error;
 use rheobase_rate::recurrent::training::{Judged, Surroundings, draw, judge};
-use rheobase_rate::recurrent::{Initial, RecurrentNetwork, Response, initial_parameters};
+use rheobase_rate::recurrent::{Initial, RecurrentNetwork, Response, check_longest, initial_parameters};
 use rheobase_rate::training::EpochRecord;
 use rheobase_report::figure::{Marks, Series};
 use rheobase_task::{AnyTask, Task, Trial};
@@ -103,22 +103,17 @@ impl Kind for RecurrentModel {
             return vec![complaint(&["task"], error.to_string(), "mend this parameter of the task")];
         }
         let network = p.network();
-        let mut all = Vec::new();
-        let mut say = |path: &[&str], error: Option<Error>, help: &str| {
-            all.extend(error.map(|e| complaint(path, e.to_string(), help)));
-        };
-        say(&["cell"], network.check().err(), "mend the network");
-        say(&["start"], p.initial().check(&network.wiring).err(), "choose another start or another wiring");
-        let gated = network.cell.rate_equation().is_none();
-        if let Some(steps) = p.longest_start.filter(|steps| !(*steps > 2.0 && steps.is_finite() && gated)) {
-            let message = format!("longest_start is {steps}: it takes more than 2 steps, and a cell with gates");
-            all.push(complaint(&["longest_start"], message, "leave it out for rate units"));
-        }
-        let mut say = |path: &[&str], error: Option<Error>, help: &str| {
-            all.extend(error.map(|e| complaint(path, e.to_string(), help)));
-        };
         let training = p.learning.training(&p.penalties);
-        say(&["learning"], training.check(&network).err(), "mend the learning rule or its penalties");
+        let checks = [
+            ("wiring", p.wiring.check(), "mend the wiring"),
+            ("cell", network.check(), "mend the network"),
+            ("start", p.initial().check(&network.wiring), "choose another start or another wiring"),
+            ("longest_start", check_longest(&network, p.longest_start), "leave it out for rate units"),
+            ("learning", training.check(&network), "mend the learning rule or its penalties"),
+        ];
+        let failed = checks.into_iter().filter_map(|(key, check, help)| Some((key, check.err()?, help)));
+        let mut all: Vec<Complaint> =
+            failed.map(|(key, error, help)| complaint(&[key], error.to_string(), help)).collect();
         if p.test_trials == 0 {
             all.push(complaint(&["test_trials"], "test_trials is 0, at least 1 is needed".into(), "raise it"));
         }

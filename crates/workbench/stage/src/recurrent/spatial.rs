@@ -9,6 +9,7 @@ use rheobase_data::Table;
 use rheobase_pipeline::{Complaint, Context, Input, Outcome, OutputInfo, Role, StageError};
 use rheobase_rate::pattern_formation::{PatternFormation as Theory, Profile};
 use rheobase_receptive_field::spatial::grid::{GridScore, banino_rings, grid_score, periodic_grid_score};
+use rheobase_receptive_field::spatial::map::smooth;
 use rheobase_report::figure::{Marks, Matrix, Mosaic, Panel};
 use rheobase_task::space::ReadOut;
 use rheobase_task::{AnyTask, Trial};
@@ -139,31 +140,10 @@ impl Floor {
             sums[[cell / n, cell % n]] += activity(k);
             visits[[cell / n, cell % n]] += 1.0;
         }
-        let (smooth_sums, smooth_visits) = (self.smooth(&sums), self.smooth(&visits));
+        let (smooth_sums, smooth_visits) = (smooth(&sums, self.smoothing), smooth(&visits, self.smoothing));
         Array2::from_shape_fn((n, n), |place| {
             if visits[place] > 0.0 { smooth_sums[place] / smooth_visits[place] } else { f64::NAN }
         })
-    }
-
-    fn smooth(&self, map: &Array2<f64>) -> Array2<f64> {
-        if self.smoothing <= 0.0 {
-            return map.clone();
-        }
-        let n = self.bins;
-        let reach = (3.0 * self.smoothing).ceil() as isize;
-        let weight = |d: isize| (-(d as f64).powi(2) / (2.0 * self.smoothing * self.smoothing)).exp();
-        let along = |map: &Array2<f64>, rows: bool| {
-            Array2::from_shape_fn((n, n), |(i, j)| {
-                (-reach..=reach)
-                    .filter_map(|d| {
-                        let k = if rows { i as isize + d } else { j as isize + d };
-                        let k = usize::try_from(k).ok().filter(|k| *k < n)?;
-                        Some(weight(d) * if rows { map[[k, j]] } else { map[[i, k]] })
-                    })
-                    .sum::<f64>()
-            })
-        };
-        along(&along(map, true), false)
     }
 }
 

@@ -1,12 +1,13 @@
 //! Gradients of recurrent networks against finite differences, real-time recurrent learning, burn's automatic differentiation and
-//! PyTorch's numbers; identities between cells; the same bytes on any number of threads.
+//! PyTorch's numbers; identities between cells.
 #![allow(clippy::print_stderr)]
+
+mod support;
 
 use std::collections::BTreeMap;
 
 use burn::tensor::{Device, Tensor, TensorData};
 use ndarray::{Array1, Array2, ArrayD, array};
-use rand_distr::{Distribution, StandardNormal};
 use rheobase_core::{Dynamics, Seed};
 use rheobase_rate::optimizer::{Moments, Optimizer};
 use rheobase_rate::recurrent::linearised::real_time_gradient;
@@ -15,66 +16,7 @@ use rheobase_rate::recurrent::{
 };
 use rheobase_task::{Loss, Trial};
 
-const CELLS: [Cell; 7] = [
-    Cell::Rate { nonlinearity: Nonlinearity::Tanh, alpha: 1.0 },
-    Cell::Rate { nonlinearity: Nonlinearity::Softplus, alpha: 0.3 },
-    Cell::Current { nonlinearity: Nonlinearity::Sigmoid, alpha: 0.4 },
-    Cell::Current { nonlinearity: Nonlinearity::Tanh, alpha: 0.2 },
-    Cell::Gru,
-    Cell::Lstm,
-    Cell::SubLstm,
-];
-
-fn network(cell: Cell, units: usize) -> RecurrentNetwork {
-    RecurrentNetwork {
-        cell,
-        inputs: 3,
-        units,
-        outputs: 2,
-        encoder: 0,
-        wiring: Wiring::Free,
-        masked: false,
-        noise_sd: 0.0,
-    }
-}
-
-fn parameters(network: &RecurrentNetwork, seed: u64) -> Vec<Vec<f64>> {
-    let sizes = network.parameters().into_iter();
-    sizes
-        .enumerate()
-        .map(|(k, p)| {
-            let mut stream = Seed::root(seed).index(k).stream();
-            let count: usize = p.shape.iter().product();
-            if p.name == "recurrent.mask" {
-                return (0..count).map(|i| f64::from(u8::from(i % 3 != 0))).collect();
-            }
-            (0..count).map(|_| 0.4 * Distribution::<f64>::sample(&StandardNormal, &mut stream)).collect()
-        })
-        .collect()
-}
-
-fn trials(network: &RecurrentNetwork, loss: &Loss, count: usize, steps: usize) -> Vec<Trial> {
-    let mut stream = Seed::root(99).stream();
-    let mut normal = || Distribution::<f64>::sample(&StandardNormal, &mut stream) as f32;
-    (0..count)
-        .map(|k| {
-            // Trials of different lengths are padded.
-            let mut trial = Trial::blank(steps - k % 2, network.inputs, network.outputs);
-            trial.inputs.mapv_inplace(|_| normal());
-            trial.targets.mapv_inplace(|_| normal());
-            if *loss != Loss::SquaredError {
-                trial.targets.mapv_inplace(|v| if v > 0.0 { 1.0 } else { 0.0 });
-            }
-            trial.initial = (0..network.encoder).map(|_| normal()).collect();
-            trial.mask.row_mut(0).fill(0.0);
-            trial
-        })
-        .collect()
-}
-
-fn settings<'a>(loss: &'a Loss, penalties: &'a Penalties) -> Backward<'a> {
-    Backward { loss, penalties, truncation: None, dropout: 0.0, threads: 1 }
-}
+use support::{CELLS, network, parameters, settings, trials};
 
 /// Largest difference between the gradient and central differences, relative to the largest element.
 fn worst_difference(network: &RecurrentNetwork, loss: &Loss, penalties: &Penalties) -> f64 {
@@ -265,27 +207,6 @@ fn smaller_steps_approach_the_differential_equation_at_first_order() {
 }
 
 #[test]
-fn threads_do_not_change_a_byte_and_truncation_changes_the_gradient() {
-    let net = RecurrentNetwork { noise_sd: 0.1, ..network(CELLS[3], 20) };
-    let p: Vec<Vec<f32>> = parameters(&net, 1).into_iter().map(|v| v.into_iter().map(|x| x as f32).collect()).collect();
-    let trials = trials(&net, &Loss::SquaredError, 100, 12);
-    let batch = Batch { trials: &trials, noise: Seed::root(8) };
-    let none = Penalties::default();
-    let with = |threads, truncation| {
-        batch
-            .cost(&net, &p, Backward { loss: &Loss::SquaredError, penalties: &none, truncation, dropout: 0.0, threads })
-            .gradient
-    };
-    let one = with(1, None);
-    assert_eq!(one, with(2, None));
-    assert_eq!(one, with(7, None));
-    assert_eq!(one, with(1, Some(100)));
-    let cut = with(1, Some(3));
-    assert_ne!(one[1], cut[1]);
-    assert_eq!(one[3], cut[3], "the read-out sees no truncation");
-}
-
-#[test]
 fn the_loop_agrees_with_automatic_differentiation_by_burn() {
     let net = network(CELLS[0], 16);
     let p: Vec<Vec<f32>> = parameters(&net, 6).into_iter().map(|v| v.into_iter().map(|x| x as f32).collect()).collect();
@@ -411,37 +332,6 @@ fn losses_and_gradients_are_those_of_pytorch() {
 }
 
 #[test]
-fn perturbation_follows_the_gradient_on_average_and_nodes_are_better_than_weights() {
-    use rheobase_rate::recurrent::perturbation::{Estimator, perturbed_gradient};
-    let net = network(CELLS[0], 12);
-    let p = parameters(&net, 9);
-    let trials = trials(&net, &Loss::SquaredError, 1, 3);
-    let exact = {
-        let batch = Batch { trials: &trials, noise: Seed::root(1) };
-        batch.cost(&net, &p, settings(&Loss::SquaredError, &Penalties::default())).gradient[1].clone()
-    };
-    let samples = 2000;
-    let estimate = |estimator| {
-        let (mut mean, mut second) = (vec![0.0; exact.len()], 0.0);
-        for k in 0..samples {
-            let batch = Batch { trials: &trials, noise: Seed::root(5).index(k) };
-            let (_, g) = perturbed_gradient(&batch, &net, &p, &Loss::SquaredError, estimator, 1e-3, 1);
-            for (m, v) in mean.iter_mut().zip(&g[1]) {
-                *m += v / samples as f64;
-                second += v * v / samples as f64;
-            }
-        }
-        let spread = second - mean.iter().map(|m| m * m).sum::<f64>();
-        (mean, spread)
-    };
-    let size = |v: &[f64]| v.iter().map(|x| x * x).sum::<f64>().sqrt();
-    let cosine = |v: &[f64]| v.iter().zip(&exact).map(|(a, b)| a * b).sum::<f64>() / size(v) / size(&exact);
-    let ((node, node_variance), (weight, weight_variance)) = (estimate(Estimator::Node), estimate(Estimator::Weight));
-    assert!(cosine(&node) >= 0.9 && cosine(&weight) >= 0.9, "{} {}", cosine(&node), cosine(&weight));
-    assert!(weight_variance > node_variance, "{weight_variance} {node_variance}");
-}
-
-#[test]
 fn dropout_is_a_gradient_of_the_same_masked_network() {
     let net = network(Cell::Gru, 8);
     let mut p = parameters(&net, 2);
@@ -460,83 +350,4 @@ fn dropout_is_a_gradient_of_the_same_masked_network() {
         p[k][i] = kept;
         assert!(((up - down) / (2.0 * h) - gradient[k][i]).abs() < 1e-7);
     }
-}
-
-#[test]
-fn training_resumes_to_the_same_bytes_and_keeps_the_last_good_state_when_it_diverges() {
-    use rheobase_core::{Progress, Silent};
-    use rheobase_rate::recurrent::training::{Method, Schedule, Surroundings, Training};
-    use rheobase_rate::recurrent::{Initial, initial_parameters};
-    use rheobase_rate::training::{Checkpoint, CheckpointStore, NoCheckpoints};
-    use rheobase_rate::{Error, Result};
-    use rheobase_task::{Task, memory::FlipFlop};
-    use std::sync::atomic::{AtomicUsize, Ordering};
-
-    /// Keeps the last checkpoint in memory.
-    #[derive(Default)]
-    struct Memory(Option<Checkpoint>);
-    impl CheckpointStore for Memory {
-        fn load(&mut self) -> Option<Checkpoint> {
-            self.0.clone()
-        }
-        fn save(&mut self, checkpoint: &Checkpoint, _urgent: bool) -> Result<()> {
-            self.0 = Some(checkpoint.clone());
-            Ok(())
-        }
-    }
-    /// Asks to stop after so many questions.
-    struct StopAfter(AtomicUsize);
-    impl Progress for StopAfter {
-        fn step(&self, _what: &str, _done: usize, _of: usize) {}
-        fn note(&self, _text: &str) {}
-        fn cancelled(&self) -> bool {
-            self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| n.checked_sub(1)).is_err()
-        }
-    }
-
-    let task = FlipFlop { bits: 2, steps: 12, ..FlipFlop::default() };
-    let net = RecurrentNetwork { inputs: 2, noise_sd: 0.05, ..network(CELLS[3], 12) };
-    let start = initial_parameters(&net, &Initial::Gaussian { gain: 1.0 }, 1.0, None, None, &Seed::root(1)).unwrap();
-    let training = Training {
-        method: Method::Backpropagation { truncation: None },
-        iterations: 35,
-        batch: 8,
-        rate: 1e-2,
-        schedule: Schedule::Cosine { to: 0.1 },
-        optimizer: Optimizer::Adam,
-        clip: 1.0,
-        penalties: Penalties { rate: 1e-3, ..Penalties::default() },
-        dropout: 0.1,
-        report_every: 5,
-        validation: 16,
-        stop_at: None,
-        frozen: vec!["initial.state".into()],
-        threads: 1,
-    };
-    let run = |training: &Training, progress: &dyn Progress, store: &mut dyn CheckpointStore| {
-        let mut p = start.clone();
-        let surroundings = Surroundings { seed: Seed::root(2), progress, checkpoints: store };
-        training.run(&net, &mut p, &task as &dyn Task, surroundings).map(|history| (p, history))
-    };
-    let whole = run(&training, &Silent, &mut NoCheckpoints).unwrap();
-    assert!(whole.1.last().unwrap().test_accuracy > whole.1[0].test_accuracy);
-    assert!(whole.0[5].iter().all(|v| *v == 0.0), "a frozen parameter stays");
-    let two = Training { threads: 2, ..training.clone() };
-    assert_eq!(run(&two, &Silent, &mut NoCheckpoints).unwrap(), whole);
-    let mut memory = Memory::default();
-    let stopped = run(&training, &StopAfter(AtomicUsize::new(17)), &mut memory);
-    assert!(matches!(stopped, Err(Error::Core(rheobase_core::Error::Interrupted))));
-    let done = memory.0.as_ref().unwrap().epochs_done;
-    assert!((1..7).contains(&done), "{done}");
-    assert_eq!(run(&training, &Silent, &mut memory).unwrap(), whole);
-
-    let wild = Training { rate: 1e8, clip: 0.0, ..training.clone() };
-    let mut memory = Memory::default();
-    let Err(Error::Diverged { epoch, what, .. }) = run(&wild, &Silent, &mut memory) else {
-        panic!("it should diverge")
-    };
-    assert!(epoch == 5 && !what.is_empty());
-    assert_eq!(memory.0.unwrap().parameters, start, "the last good state is kept");
-    let none = Training { frozen: vec!["nothing".into()], ..training };
-    assert!(none.check(&net).unwrap_err().to_string().contains("input.weight"));
 }
