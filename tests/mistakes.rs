@@ -130,3 +130,49 @@ fn a_missing_file_is_a_user_error() {
     assert_eq!(output.status.code(), Some(2));
     assert!(stderr(&output).contains("cannot read nowhere.toml"));
 }
+
+#[test]
+fn recurrent_models_name_a_forgotten_kind_a_typo_and_what_does_not_go_together() {
+    let place = workplace();
+    place.write(
+        "recurrent.toml",
+        r#"[pipeline]
+name = "recurrent"
+question = "?"
+
+[model.forgotten]
+task = { kind = "flip-flop" }
+cell = { kind = "gru" }
+units = 8
+
+[model.typo]
+kind = "recurent"
+task = { kind = "flip-flop" }
+cell = { kind = "gru" }
+units = 8
+
+[model.dale]
+kind = "recurrent"
+task = { kind = "perceptual-decision" }
+cell = { kind = "current", nonlinearity = "relu", tau_ms = 10.0 }
+units = 8
+wiring = { kind = "dale" }
+start = { kind = "orthogonal", gain = 1.0 }
+
+[model.feedforward]
+architecture = { kind = "gabor-energy", shape_px = [16, 16] }
+"#,
+    );
+    let output = place.run(&["check", "recurrent.toml"]);
+    assert_eq!(output.status.code(), Some(2));
+    let text = stderr(&output);
+    for part in [
+        "with these keys it is kind = \"recurrent\"",
+        "did you mean `recurrent`?",
+        "dt / tau is 2, it must lie in (0, 1]",
+        "which Dale's law forbids: use balanced",
+        "4 mistakes",
+    ] {
+        assert!(text.contains(part), "{part} is missing in\n{text}");
+    }
+}

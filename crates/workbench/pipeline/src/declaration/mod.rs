@@ -221,6 +221,21 @@ impl Schemas {
     fn of(&self, stage: &dyn Stage) -> &Json {
         self.by_stage.get(&(stage.role(), stage.kind())).unwrap_or(&Json::Null)
     }
+
+    /// Whether a table has every key that a stage cannot do without.
+    fn has_required(&self, stage: &dyn Stage, table: &Table) -> bool {
+        let required = self.of(stage)["required"].as_array();
+        required.is_none_or(|keys| keys.iter().filter_map(Json::as_str).all(|key| table.get(key).is_some()))
+    }
+
+    /// The named kind that a table without `kind` must mean, where it has all that this kind needs and the kind without a name lacks
+    /// something.
+    fn forgotten_kind(&self, role: Role, table: &Table) -> Option<&'static str> {
+        let unnamed = self.registry.find(role, "")?;
+        let mut named = self.registry.of_role(role).filter(|stage| !stage.kind().is_empty());
+        let meant = named.find(|stage| self.has_required(*stage, table))?;
+        (!self.has_required(unnamed, table)).then(|| meant.kind())
+    }
 }
 
 /// A node while it is being checked.
@@ -247,6 +262,13 @@ fn check_node(
         Draft { address: address.to_owned(), stage: None, value: value.clone(), references: vec![], node: None };
     let all: Vec<&str> = schemas.registry.of_role(role).map(Stage::kind).collect();
     let kinds: Vec<&str> = all.iter().copied().filter(|kind| !kind.is_empty()).collect();
+    if table.get("kind").is_none()
+        && let Some(meant) = schemas.forgotten_kind(role, table)
+    {
+        let help = format!("with these keys it is kind = \"{meant}\"");
+        diagnostics.push(missing("kind", address, &value.place, Some(help)));
+        return Some(draft);
+    }
     // A role may have one kind without a name, which a table without `kind` means.
     let kind = if all.contains(&"") && (kinds.is_empty() || table.get("kind").is_none()) {
         ""
