@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use rheobase_pipeline::store::write_atomically;
-use rheobase_pipeline::summary::Summary;
+use rheobase_pipeline::summary::{Summary, Verdict};
 use serde::Serialize;
 
 use crate::arguments::{PipelineArguments, RunArguments, Settings};
@@ -12,7 +12,7 @@ use crate::catalogue::{self, System};
 use crate::failure::{Failure, Outcome};
 use crate::{output, pipeline};
 
-/// One system on the scoreboard.
+/// One system on the scoreboard, or a pipeline that rebuilds none: then the id is its name.
 #[derive(Serialize)]
 struct Line {
     id: String,
@@ -34,7 +34,7 @@ struct Expected {
     source: String,
 }
 
-/// Runs the gallery and prints the scoreboard; exit code 1 if a system that is built is not met.
+/// Runs the gallery, or the pipelines of some systems, and prints the scoreboard; exit code 1 if something built is not met.
 pub fn reproduce(only: &[String], gallery: &Path, run: &RunArguments, settings: &Settings) -> Outcome {
     let catalogue = catalogue::systems();
     if let Some(unknown) = only.iter().find(|id| !catalogue.iter().any(|s| s.id == **id)) {
@@ -49,7 +49,7 @@ pub fn reproduce(only: &[String], gallery: &Path, run: &RunArguments, settings: 
         if let Some(unknown) = planned.plan.header.systems.iter().find(|id| !catalogue.iter().any(|s| s.id == **id)) {
             return Err(Failure::User(format!("{}: no system has the id `{unknown}`", path.display())));
         }
-        if planned.plan.header.systems.iter().any(|id| wanted(id)) {
+        if only.is_empty() || planned.plan.header.systems.iter().any(|id| wanted(id)) {
             let nodes = &planned.plan.nodes;
             let mut absent: Vec<String> = nodes.iter().flat_map(|n| pipeline::absent_data(&planned, n)).collect();
             absent.dedup();
@@ -63,8 +63,9 @@ pub fn reproduce(only: &[String], gallery: &Path, run: &RunArguments, settings: 
             summaries.push(pipeline::run(&planned, run, settings)?);
         }
     }
-    let lines: Vec<Line> =
+    let mut lines: Vec<Line> =
         catalogue.into_iter().filter(|s| wanted(&s.id)).map(|s| line(s, &summaries, &without_data)).collect();
+    lines.extend(summaries.iter().filter(|s| s.systems.is_empty()).map(beside));
     let text = serde_json::to_string_pretty(&lines).unwrap_or_default() + "\n";
     if only.is_empty() {
         write_atomically(&settings.reports.join("scoreboard.json"), text.as_bytes())?;
@@ -91,7 +92,8 @@ fn pipelines(gallery: &Path) -> Result<Vec<PathBuf>, Failure> {
 }
 
 fn line(system: System, summaries: &[Summary], without_data: &BTreeMap<String, String>) -> Line {
-    let Some(summary) = summaries.iter().find(|s| s.systems.contains(&system.id)) else {
+    let own: Vec<&Summary> = summaries.iter().filter(|s| s.systems.contains(&system.id)).collect();
+    if own.is_empty() {
         let fetch = without_data.get(&system.id);
         return Line {
             verdict: if fetch.is_some() { "needs data" } else { "missing" },
@@ -101,32 +103,49 @@ fn line(system: System, summaries: &[Summary], without_data: &BTreeMap<String, S
             citation: system.citation,
             expectations: vec![],
         };
-    };
-    let belongs =
-        |v: &&rheobase_pipeline::summary::Verdict| v.expectation.system.as_ref().is_none_or(|id| *id == system.id);
-    let expectations: Vec<Expected> = summary
-        .expectations
-        .iter()
-        .filter(belongs)
-        .map(|v| Expected {
-            quantity: v.expectation.quantity(),
-            meaning: v.expectation.meaning.clone().unwrap_or_default(),
-            published: v.expectation.published.clone().unwrap_or_default(),
-            bound: v.expectation.bounds(),
-            ours: v.found.clone(),
-            met: v.met,
-            source: v.expectation.source.clone().unwrap_or_default(),
-        })
-        .collect();
-    let good = summary.failures.is_empty() && !expectations.is_empty() && expectations.iter().all(|e| e.met);
+    }
+    // A system may take several pipelines; each says in its header that it is one of them.
+    let belongs = |v: &&Verdict| v.expectation.system.as_ref().is_none_or(|id| *id == system.id);
+    let expectations: Vec<Expected> =
+        own.iter().flat_map(|s| s.expectations.iter().filter(belongs).map(expected)).collect();
     Line {
+        verdict: verdict(&own, &expectations),
+        pipeline: Some(own.iter().map(|s| s.pipeline.as_str()).collect::<Vec<_>>().join(", ")),
         id: system.id,
         title: system.title,
         citation: system.citation,
-        pipeline: Some(summary.pipeline.clone()),
-        verdict: if good { "met" } else { "not met" },
         expectations,
     }
+}
+
+/// The line of a pipeline that rebuilds no system of the catalogue.
+fn beside(summary: &Summary) -> Line {
+    let expectations: Vec<Expected> = summary.expectations.iter().map(expected).collect();
+    Line {
+        verdict: verdict(&[summary], &expectations),
+        pipeline: Some(summary.pipeline.clone()),
+        id: summary.pipeline.clone(),
+        title: summary.question.clone(),
+        citation: String::new(),
+        expectations,
+    }
+}
+
+fn expected(verdict: &Verdict) -> Expected {
+    Expected {
+        quantity: verdict.expectation.quantity(),
+        meaning: verdict.expectation.meaning.clone().unwrap_or_default(),
+        published: verdict.expectation.published.clone().unwrap_or_default(),
+        bound: verdict.expectation.bounds(),
+        ours: verdict.found.clone(),
+        met: verdict.met,
+        source: verdict.expectation.source.clone().unwrap_or_default(),
+    }
+}
+
+fn verdict(summaries: &[&Summary], expectations: &[Expected]) -> &'static str {
+    let ran = summaries.iter().all(|s| s.failures.is_empty());
+    if ran && !expectations.is_empty() && expectations.iter().all(|e| e.met) { "met" } else { "not met" }
 }
 
 fn print(lines: &[Line]) {
@@ -161,13 +180,22 @@ fn print(lines: &[Line]) {
             output::data(&format!("  {}", ids.join(" ")));
         }
     }
-    let count = |verdict: &str| lines.iter().filter(|l| l.verdict == verdict).count();
+    let (beside, systems): (Vec<&Line>, Vec<&Line>) = lines.iter().partition(|l| Some(&l.id) == l.pipeline.as_ref());
+    let count = |lines: &[&Line], verdict: &str| lines.iter().filter(|l| l.verdict == verdict).count();
     output::message(&format!(
         "{} met, {} not met, {} without their data, {} missing of {} systems",
-        count("met"),
-        count("not met"),
-        count("needs data"),
-        count("missing"),
-        lines.len()
+        count(&systems, "met"),
+        count(&systems, "not met"),
+        count(&systems, "needs data"),
+        count(&systems, "missing"),
+        systems.len()
     ));
+    if !beside.is_empty() {
+        output::message(&format!(
+            "{} met, {} not met of {} pipelines beside the catalogue",
+            count(&beside, "met"),
+            count(&beside, "not met"),
+            beside.len()
+        ));
+    }
 }
