@@ -103,6 +103,37 @@ fn reproduce_lists_what_is_missing_and_exits_1_when_a_system_is_not_met() {
 }
 
 #[test]
+fn reproduce_joins_the_pipelines_of_a_system_and_counts_those_beside_the_catalogue() {
+    let place = workplace();
+    std::fs::create_dir(place.path().join("gallery")).unwrap();
+    let write = |name: &str, systems: &str, bound: f64| {
+        let text = format!(
+            "[pipeline]\nname = \"{name}\"\nquestion = \"?\"\n{systems}[data.d]\nkind = \"digits\"\n\
+             [[expect]]\nmetric = \"data.d.images\"\nat_least = {bound:.1}\n"
+        );
+        place.write(&format!("gallery/{name}.toml"), &text);
+    };
+    let reproduce = || {
+        let output = place.run(&["reproduce", "--gallery", "gallery"]);
+        (output.status.code(), stdout(&output) + &stderr(&output))
+    };
+    write("first", "systems = [\"C3\"]\n", 1797.0);
+    write("second", "systems = [\"C3\"]\n", 1797.0);
+    write("alone", "", 1797.0);
+    let (code, text) = reproduce();
+    assert_eq!(code, Some(0), "{text}");
+    assert!(text.contains("met (first, second)"), "{text}");
+    assert!(text.contains("1 met, 0 not met of 1 pipelines beside the catalogue"), "{text}");
+    write("second", "systems = [\"C3\"]\n", 1798.0);
+    let (code, text) = reproduce();
+    assert!(code == Some(1) && text.contains("not met (first, second)"), "{text}");
+    write("second", "systems = [\"C3\"]\n", 1797.0);
+    write("alone", "", 1798.0);
+    let (code, text) = reproduce();
+    assert!(code == Some(1) && text.contains("0 met, 1 not met of 1 pipelines"), "{text}");
+}
+
+#[test]
 fn a_users_own_files_become_a_data_set_and_broken_ones_a_clear_failure() {
     let place = workplace();
     let rows: String =
