@@ -2,15 +2,10 @@
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use ndarray::Array2;
-use rheobase_core::Seed;
+use rheobase_benches::arrays::noise;
 use rheobase_receptive_field::gabor::{Gabor, fit_gabor};
 use rheobase_receptive_field::sta::{Variant, spike_triggered_average};
-use rheobase_receptive_field::stimuli::white_noise;
 use rheobase_similarity::{Bias, Comparator, Dissimilarity, Rdm, compare_rdms, linear_cka};
-
-fn noise(rows: usize, columns: usize, name: &str) -> Array2<f64> {
-    white_noise(rows, [1, columns], 1.0, &Seed::root(1).child(name)).expect("finite noise").frames().clone()
-}
 
 fn sta(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("sta");

@@ -1,11 +1,11 @@
 //! The instruments on the sizes that the usual tools are timed on (numpy, scikit-learn, rsatoolbox, Elephant): one thread.
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use ndarray::{Array2, Array3, ArrayView2, Axis};
-use rand::RngExt;
-use rheobase_core::{Seed, SpikeTrains};
+use ndarray::{ArrayView2, Axis};
+use rheobase_benches::arrays::{noise, populations, repeats};
+use rheobase_benches::session::trains;
+use rheobase_core::Seed;
 use rheobase_receptive_field::stc::spike_triggered_moments;
-use rheobase_receptive_field::stimuli::white_noise;
 use rheobase_similarity::cca::{canonical_correlations, svcca};
 use rheobase_similarity::inference::{Resample, bootstrap};
 use rheobase_similarity::kernel::linear_cka_by_gram;
@@ -14,10 +14,6 @@ use rheobase_similarity::predictivity::{Strength, cross_predict_pls, cross_predi
 use rheobase_similarity::{Bias, Comparator, Dissimilarity, Rdm, linear_cka};
 use rheobase_spike_train::distance::{van_rossum_matrix, victor_purpura_matrix};
 use rheobase_spike_train::tiling::tiling_coefficient;
-
-fn noise(rows: usize, columns: usize, name: &str) -> Array2<f64> {
-    white_noise(rows, [1, columns], 1.0, &Seed::root(1).child(name)).expect("finite noise").frames().clone()
-}
 
 /// 100,000 frames of 400 pixels, about a fifth of them with spikes.
 fn covariance(criterion: &mut Criterion) {
@@ -33,19 +29,11 @@ fn covariance(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// Two layers of 10,000 x 512 that share 64 dimensions.
-fn populations() -> (Array2<f64>, Array2<f64>) {
-    let z = noise(10_000, 64, "z");
-    let layer = |name: &str| {
-        (z.dot(&noise(64, 512, name)) / 8.0).mapv(|v| v.max(0.0)) + noise(10_000, 512, &format!("{name} noise")) * 0.5
-    };
-    (layer("a"), layer("b"))
-}
-
 fn similarity(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("similarity");
     group.sample_size(10);
-    let (x, y) = populations();
+    // Two layers that share 64 dimensions.
+    let [x, y] = populations(10_000, 512, 64);
     group.bench_function("cka/linear/10000x512", |b| {
         b.iter(|| linear_cka(x.view(), y.view(), Bias::Biased).expect("valid"))
     });
@@ -64,11 +52,7 @@ fn similarity(criterion: &mut Criterion) {
 fn dissimilarity(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("rsa");
     group.sample_size(10);
-    let patterns = noise(200, 40, "u").dot(&noise(40, 1000, "v")) / 40.0_f64.sqrt();
-    let mut repeats = Array3::zeros((8, 200, 1000));
-    for (r, mut repeat) in repeats.axis_iter_mut(Axis(0)).enumerate() {
-        repeat.assign(&(&patterns + &(noise(200, 1000, &format!("repeat {r}")) * 1.5)));
-    }
+    let (patterns, repeats) = repeats(8, 200, 1000);
     let views: Vec<ArrayView2<'_, f64>> = repeats.axis_iter(Axis(0)).collect();
     group.bench_function("crossnobis/8x200x1000", |b| b.iter(|| Rdm::crossnobis(&views, None).expect("valid")));
     group.bench_function("shrunk-covariance/8x200x1000", |b| {
@@ -111,24 +95,9 @@ fn predictivity(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// 100 gamma-renewal trains over 20 s at 2 to 4 Hz, as in the peers' first hundred.
-fn trains(criterion: &mut Criterion) {
+fn spike_trains(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("spike-train");
-    let mut stream = Seed::root(4).stream();
-    let units: Vec<Vec<f64>> = (0..101)
-        .map(|j| {
-            let (rate, shape) = (2.0 + 18.0 * f64::from(j) / 999.0, 1 + j % 4);
-            let mut at = 0.0;
-            std::iter::from_fn(|| {
-                at += (0..shape).map(|_| -(1.0 - stream.random_range(0.0..1.0_f64)).ln()).sum::<f64>()
-                    / (f64::from(shape) * rate);
-                (at < 20.0).then_some(at)
-            })
-            .collect()
-        })
-        .collect();
-    let of = |n: usize| SpikeTrains::from_units(units[..n].to_vec(), (0.0, 20.0)).expect("within the span");
-    let (forty, hundred) = (of(40), of(100));
+    let (forty, hundred) = (trains(40), trains(100));
     group.bench_function("victor-purpura/40", |b| b.iter(|| victor_purpura_matrix(&forty, 20.0, 1).expect("valid")));
     group.bench_function("van-rossum/100", |b| b.iter(|| van_rossum_matrix(&hundred, 0.05, 1).expect("valid")));
     group.bench_function("tiling/100-pairs", |b| {
@@ -141,5 +110,5 @@ fn trains(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, covariance, similarity, dissimilarity, predictivity, trains);
+criterion_group!(benches, covariance, similarity, dissimilarity, predictivity, spike_trains);
 criterion_main!(benches);

@@ -5,12 +5,10 @@
 use std::time::{Duration, Instant};
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use rheobase_benches::networks as benchmarks;
 use rheobase_core::{Seed, Silent};
 use rheobase_spiking::Simulation;
 use rheobase_spiking::network::{NetworkDescription, Precision};
-
-#[path = "../../crates/sim/spiking/tests/benchmarks/mod.rs"]
-mod benchmarks;
 
 /// Time of 1 s of biology after .1 s, building left out; elements are synaptic events.
 fn second(c: &mut Criterion, id: &str, network: &NetworkDescription, threads: usize) {

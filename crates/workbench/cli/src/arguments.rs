@@ -153,6 +153,12 @@ pub enum Command {
         #[command(flatten)]
         run: RunArguments,
     },
+    /// Keep and compare the benchmark results of any cargo workspace.
+    Perf {
+        /// What to do.
+        #[command(subcommand)]
+        command: PerfCommand,
+    },
     /// Print the JSON schema of pipelines (draft 7), for editors.
     Schema,
     /// Print shell completions.
@@ -213,6 +219,91 @@ pub enum DataCommand {
         /// Data sets.
         #[arg(required = true)]
         names: Vec<String>,
+    },
+}
+
+/// Where the benchmarks of a workspace and their history are.
+#[derive(Args, Clone)]
+pub struct PerfArguments {
+    /// The cargo workspace.
+    #[arg(long, default_value = ".", value_hint = ValueHint::DirPath)]
+    pub workspace: PathBuf,
+    /// Its target directory; by default the one that cargo names.
+    #[arg(long, value_hint = ValueHint::DirPath)]
+    pub target: Option<PathBuf>,
+    /// The history; by default benches/history.jsonl of the workspace.
+    #[arg(long, value_hint = ValueHint::FilePath)]
+    pub history: Option<PathBuf>,
+    /// Limits, units and renamed benchmarks; by default benches/perf.toml of the workspace, where there is one.
+    #[arg(long, value_hint = ValueHint::FilePath)]
+    pub settings: Option<PathBuf>,
+    /// Name of the project in the report; by default that of its folder.
+    #[arg(long)]
+    pub name: Option<String>,
+}
+
+/// What `perf` does.
+#[derive(Subcommand)]
+pub enum PerfCommand {
+    /// Append the results that criterion, gungraun and benches of one's own left in the target directory.
+    Record {
+        /// Where.
+        #[command(flatten)]
+        perf: PerfArguments,
+        /// Run this bench first. May be given again.
+        #[arg(long, value_name = "BENCH")]
+        run: Vec<String>,
+        /// Take results, too, that are older than the commit.
+        #[arg(long)]
+        stale: bool,
+    },
+    /// Compare the results in the target directory with the history; exit code 1 if something regressed.
+    Compare {
+        /// Where.
+        #[command(flatten)]
+        perf: PerfArguments,
+        /// Run this bench first. May be given again.
+        #[arg(long, value_name = "BENCH")]
+        run: Vec<String>,
+        /// Take results, too, that are older than the commit.
+        #[arg(long)]
+        stale: bool,
+        /// Compare with the results of this commit instead of the latest.
+        #[arg(long, value_name = "COMMIT")]
+        baseline: Option<String>,
+        /// A benchmark of the baseline that has no result now is a failure, too.
+        #[arg(long)]
+        all: bool,
+    },
+    /// Draw the history: peers, error against time, growth with size, trends.
+    Report {
+        /// Where.
+        #[command(flatten)]
+        perf: PerfArguments,
+        /// The page; by default reports/performance.html.
+        #[arg(short, long, value_hint = ValueHint::FilePath)]
+        output: Option<PathBuf>,
+    },
+    /// Run other programs and ours in turn and print the ratio of their times.
+    Peers {
+        /// Where.
+        #[command(flatten)]
+        perf: PerfArguments,
+        /// Folder of the other programs' scripts; a copy of it is used.
+        #[arg(value_hint = ValueHint::DirPath)]
+        scripts: PathBuf,
+        /// The pairs; by default benches/peers.toml of the workspace.
+        #[arg(long, value_hint = ValueHint::FilePath)]
+        pairs: Option<PathBuf>,
+        /// Python interpreter for the scripts.
+        #[arg(long, default_value = "python3")]
+        python: String,
+        /// How often each program runs.
+        #[arg(long, default_value_t = 3)]
+        rounds: usize,
+        /// Only pairs whose name begins so, comma separated.
+        #[arg(long, value_delimiter = ',')]
+        only: Vec<String>,
     },
 }
 

@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use crate::{Provenance, Result, pipeline_graph};
 
+const LAYOUT: &str = include_str!("layout.html");
 const TEMPLATE: &str = include_str!("report.html");
 /// Rows of a table that are shown; the whole table is always among the downloads.
 const ROWS_SHOWN: usize = 200;
@@ -164,11 +165,6 @@ impl Report<'_> {
     /// # Errors
     /// If the template fails (a defect of this program).
     pub fn html(&self) -> Result<String> {
-        let mut environment = Environment::new();
-        environment.add_filter("number", number);
-        environment.add_filter("breakable", |text: String| breakable(&text));
-        environment.set_auto_escape_callback(|_| minijinja::AutoEscape::Html);
-        environment.add_template("report", TEMPLATE)?;
         let verdicts: Vec<_> = self
             .summary
             .expectations
@@ -185,25 +181,43 @@ impl Report<'_> {
             })
             .collect();
         let met = self.summary.expectations.iter().filter(|v| v.met).count();
-        Ok(environment.get_template("report")?.render(context! {
-            name => self.summary.pipeline.clone(),
-            question => self.summary.question.clone(),
-            seed => self.summary.seed,
-            systems => self.summary.systems.clone(),
-            verdicts, met, total => self.summary.expectations.len(), good => self.summary.is_good(),
-            failures => self.summary.failures.clone(),
-            graph => pipeline_graph(self.plan),
-            variants => self.summary.variants.clone(),
-            nodes => minijinja::value::Serde(&self.nodes),
-            provenance => minijinja::value::Serde(&self.provenance),
-            summary_json => percent_encode(&self.summary.to_json()),
-            lock_nodes => self.plan.nodes.len(),
-        })?)
+        page(
+            TEMPLATE,
+            context! {
+                name => self.summary.pipeline.clone(),
+                question => self.summary.question.clone(),
+                seed => self.summary.seed,
+                systems => self.summary.systems.clone(),
+                verdicts, met, total => self.summary.expectations.len(), good => self.summary.is_good(),
+                failures => self.summary.failures.clone(),
+                graph => pipeline_graph(self.plan),
+                variants => self.summary.variants.clone(),
+                nodes => minijinja::value::Serde(&self.nodes),
+                provenance => minijinja::value::Serde(&self.provenance),
+                summary_json => percent_encode(&self.summary.to_json()),
+                lock_nodes => self.plan.nodes.len(),
+            },
+        )
     }
 }
 
+/// A page in the style of reports. The template extends `layout` and fills its blocks `title` and `body`; `number` writes four
+/// significant digits, `breakable` lets ids break after their separators.
+///
+/// # Errors
+/// If the template fails.
+pub fn page(template: &str, context: impl Serialize) -> Result<String> {
+    let mut environment = Environment::new();
+    environment.add_filter("number", number);
+    environment.add_filter("breakable", |text: String| breakable(&text));
+    environment.set_auto_escape_callback(|_| minijinja::AutoEscape::Html);
+    environment.add_template("layout", LAYOUT)?;
+    environment.add_template("page", template)?;
+    Ok(environment.get_template("page")?.render(minijinja::value::Serde(&context))?)
+}
+
 /// A number with four significant digits.
-fn number(value: f64) -> String {
+pub fn number(value: f64) -> String {
     if value.is_nan() {
         return "n/a".into();
     }
@@ -220,7 +234,7 @@ fn number(value: f64) -> String {
     format!("{value:.*}", (3.0 - magnitude).max(0.0) as usize)
 }
 
-/// An address that may be broken after its dots, underscores and tildes.
+/// An address that may be broken after its dots, slashes, underscores and tildes.
 fn breakable(text: &str) -> String {
     let mut html = String::new();
     for c in text.chars() {
@@ -230,7 +244,7 @@ fn breakable(text: &str) -> String {
             '>' => html.push_str("&gt;"),
             c => html.push(c),
         }
-        if "._~".contains(c) {
+        if "._~/".contains(c) {
             html.push_str("<wbr>");
         }
     }

@@ -11,5 +11,5 @@ mod provenance;
 
 pub use error::{Error, Result};
 pub use graph::pipeline_graph;
-pub use html::{Report, ReportNode};
+pub use html::{Report, ReportNode, number, page};
 pub use provenance::Provenance;

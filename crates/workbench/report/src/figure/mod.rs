@@ -5,6 +5,7 @@ mod chart;
 mod heatmap;
 mod matrix;
 mod mosaic;
+mod sparkline;
 mod style;
 
 pub use bars::{Bar, Bars};
@@ -12,3 +13,4 @@ pub use chart::{Chart, Marks, Series};
 pub use heatmap::Heatmap;
 pub use matrix::{Matrix, Panel};
 pub use mosaic::Mosaic;
+pub use sparkline::Sparkline;

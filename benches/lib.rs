@@ -1,1 +1,0 @@
-//! Home of the criterion benchmarks; see `benches/README.md`.
