@@ -5,6 +5,7 @@
 
 // The macros of gungraun write public items.
 #![allow(missing_docs, unused_qualifications)]
+
 use std::hint::black_box;
 
 use gungraun::prelude::*;
@@ -103,13 +104,13 @@ fn build(neurons: usize) -> Work {
 }
 
 #[library_benchmark]
-#[bench::brunel(args = (500), setup = build)]
+#[bench::brunel(args = (200), setup = build)]
 fn network_build(work: Work) -> Work {
     run(work)
 }
 
 fn train(cell: Cell) -> Work {
-    let mut training = Training::new(cell, 32, 10, 8);
+    let mut training = Training::new(cell, 16, 8, 8);
     warm(kernel(move || training.step(1)))
 }
 
@@ -133,7 +134,7 @@ fn receptive_field(work: Work) -> Work {
 }
 
 fn cka() -> Work {
-    let [x, y] = populations(200, 32, 8);
+    let [x, y] = populations(120, 24, 8);
     warm(kernel(move || linear_cka(x.view(), y.view(), Bias::Unbiased).expect("valid")))
 }
 
@@ -197,7 +198,7 @@ fn spike_train(work: Work) -> Work {
 }
 
 fn open_nwb() -> Work {
-    let bytes = nwb(10);
+    let bytes = nwb(2);
     warm(kernel(move || {
         let file = rheobase_data::nwb::NwbFile::from_bytes("benchmark.nwb", bytes.clone()).expect("a file");
         rheobase_data::recording::Recording::from_nwb(&file, &["position".to_owned()]).expect("a recording")
@@ -206,12 +207,9 @@ fn open_nwb() -> Work {
 
 fn planning() -> Work {
     let library = rheobase_data::library::Library::new("nowhere").expect("valid manifests");
-    let text = plan::pipeline(20);
-    warm(kernel(move || {
-        let declaration = rheobase_pipeline::declaration::check(&text, &[], rheobase_stage::REGISTRY);
-        rheobase_pipeline::plan::Plan::build(&declaration.unwrap_or_else(|d| panic!("{d:?}")), &library)
-            .expect("a plan")
-    }))
+    let declaration = rheobase_pipeline::declaration::check(&plan::pipeline(20), &[], rheobase_stage::REGISTRY);
+    let declaration = declaration.unwrap_or_else(|d| panic!("{d:?}"));
+    warm(kernel(move || rheobase_pipeline::plan::Plan::build(&declaration, &library).expect("a plan")))
 }
 
 fn figure() -> Work {

@@ -27,14 +27,14 @@ pub fn trains(units: usize) -> SpikeTrains {
     SpikeTrains::from_units(units, (0.0, 20.0)).expect("within the span")
 }
 
-/// A session of 20 s as the bytes of an NWB file: units, trials, a position at 1 kHz.
+/// A session of 20 s as the bytes of an NWB file: units, trials, a position at 100 Hz.
 pub fn nwb(units: usize) -> Vec<u8> {
     let spikes = trains(units);
     let starts: Vec<f64> = (0..20).map(f64::from).collect();
     let stops = starts.iter().map(|t| t + 0.9).collect();
     let position = Signal {
-        times_s: (0..20_000).map(|i| f64::from(i) * 1e-3).collect(),
-        values: crate::arrays::noise(20_000, 2, "position"),
+        times_s: (0..2000).map(|i| f64::from(i) * 1e-2).collect(),
+        values: crate::arrays::noise(2000, 2, "position"),
         unit: "meters".into(),
     };
     let recording = Recording {
