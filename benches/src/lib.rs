@@ -7,3 +7,4 @@ pub mod networks;
 pub mod plan;
 pub mod recurrent;
 pub mod session;
+pub mod timing;

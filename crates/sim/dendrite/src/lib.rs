@@ -74,6 +74,7 @@ pub mod localised_inhibition;
 pub mod mechanism;
 pub mod morphology;
 pub mod plasticity;
+pub mod rallpack;
 pub mod region;
 pub mod simulation;
 pub mod solver;

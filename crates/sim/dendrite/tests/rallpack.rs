@@ -4,6 +4,7 @@
 #![allow(clippy::print_stdout)]
 
 use rheobase_dendrite::morphology::{cylinder, rall_tree};
+use rheobase_dendrite::rallpack::finite_cable_mv as closed_form;
 use rheobase_dendrite::simulation::{Current, Probe};
 use rheobase_dendrite::{Cell, Discretisation, Method, Settings, Simulation};
 
@@ -30,24 +31,6 @@ fn run(cell: &Cell, inject: usize, record: &[usize], dt_ms: f64, method: Method)
     simulation.record_every((0.05 / dt_ms).round() as usize).unwrap();
     simulation.run_until(250.05).unwrap();
     (0..record.len()).map(|r| simulation.recording(r, 0)).collect()
-}
-
-/// The closed form of simulators.md: `b` electrotonic length, `x` from 0 to b, `p` steady slope in mV.
-fn closed_form(t_ms: f64, b: f64, x: f64, p: f64) -> f64 {
-    let t = t_ms / 40.0;
-    if t == 0.0 {
-        return -65.0;
-    }
-    let mut sum = (-t).exp() / 2.0;
-    for k in 1..2000 {
-        let q = 1.0 + (k as f64 * std::f64::consts::PI / b).powi(2);
-        let term = (k as f64 * std::f64::consts::PI * x / b).cos() * (-q * t).exp() / q;
-        sum += term;
-        if q * t > 60.0 {
-            break;
-        }
-    }
-    -65.0 + p * ((b - x).cosh() / b.sinh() - 2.0 / b * sum)
 }
 
 /// RMS difference over the range of both traces, in %.

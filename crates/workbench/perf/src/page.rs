@@ -103,7 +103,7 @@ pub fn page(workspace: &str, history: &History, settings: &Settings) -> Result<S
     let page = Page {
         workspace: workspace.to_owned(),
         machines: machines(history),
-        peers: latest.iter().filter(|r| r.measurement.tool == Tool::Peers).map(|r| peer(r)).collect(),
+        peers: latest.iter().filter(|r| r.measurement.value(name::RATIO).is_some()).map(|r| peer(r)).collect(),
         frontiers: frontiers(&measured).iter().map(frontier).collect::<Result<_>>()?,
         growth_figure: growth_figure(&growths)?,
         growths: growths.iter().map(growth).collect(),

@@ -50,6 +50,41 @@ pub struct Pair {
     pub peer: Side,
     /// Ours.
     pub ours: Side,
+    /// Points of the other program in figures of error against time, from what its last run left.
+    #[serde(default)]
+    pub points: Vec<Point>,
+}
+
+/// A point of the other program: `problem/method/setting` with its time and its error.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Point {
+    /// Id, as in [`crate::frontier`].
+    pub bench: String,
+    /// Time in s.
+    pub seconds: Place,
+    /// Error, measured as ours is.
+    pub error: Place,
+}
+
+/// A number in a JSON file.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Place {
+    /// The file, from the folder the command runs in.
+    pub file: PathBuf,
+    /// Where in it (RFC 6901).
+    pub pointer: String,
+}
+
+impl Place {
+    fn read(&self, folder: &Path) -> Result<f64> {
+        let path = folder.join(&self.file);
+        let text = std::fs::read_to_string(&path).map_err(|e| Error::file(&path, e))?;
+        let json: serde_json::Value = serde_json::from_str(&text).map_err(|e| Error::content(&path, e))?;
+        let number = json.pointer(&self.pointer).and_then(serde_json::Value::as_f64);
+        number.ok_or_else(|| Error::content(&path, format!("there is no number at `{}`", self.pointer)))
+    }
 }
 
 /// One program.
@@ -80,12 +115,7 @@ pub enum Seconds {
     Criterion(String),
     /// A number in a JSON file.
     #[serde(untagged)]
-    File {
-        /// The file, from the folder the command runs in.
-        file: PathBuf,
-        /// Where in it (RFC 6901).
-        pointer: String,
-    },
+    File(Place),
 }
 
 /// Where things are and how often they run.
@@ -160,10 +190,23 @@ impl Session {
         Ok(found)
     }
 
+    /// The other program's points for the figures of error against time.
+    ///
+    /// # Errors
+    /// If its last run left no such numbers.
+    pub fn points(&self, pair: &Pair, scripts: &Path) -> Result<Vec<Measurement>> {
+        let read = |point: &Point| {
+            Ok(Measurement::new(point.bench.clone(), Tool::Peers)
+                .with(name::TIME_NS, Measure::exact(1e9 * point.seconds.read(scripts)?))
+                .with(name::ERROR, Measure::exact(point.error.read(scripts)?)))
+        };
+        pair.points.iter().map(read).collect()
+    }
+
     fn time(&self, side: &Side, folder: &Path) -> Result<f64> {
         let words: Vec<String> = side.command.iter().map(|w| w.replace("{python}", &self.python)).collect();
         let failed = |reason: String| Error::Command { command: words.join(" "), reason };
-        if let Seconds::File { file, .. } = &side.seconds {
+        if let Seconds::File(Place { file, .. }) = &side.seconds {
             // A result of an earlier session must not pass for one of this.
             match std::fs::remove_file(folder.join(file)) {
                 Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(Error::file(&folder.join(file), e)),
@@ -192,13 +235,7 @@ impl Session {
         let seconds = match &side.seconds {
             Seconds::Wall => wall,
             Seconds::Criterion(id) => criterion_seconds(&self.target, id)?,
-            Seconds::File { file, pointer } => {
-                let path = folder.join(file);
-                let text = std::fs::read_to_string(&path).map_err(|e| Error::file(&path, e))?;
-                let json: serde_json::Value = serde_json::from_str(&text).map_err(|e| Error::content(&path, e))?;
-                let number = json.pointer(pointer).and_then(serde_json::Value::as_f64);
-                number.ok_or_else(|| Error::content(&path, format!("there is no number at `{pointer}`")))?
-            }
+            Seconds::File(place) => place.read(folder)?,
         };
         if seconds.is_finite() && seconds > 0.0 { Ok(seconds) } else { Err(failed(format!("took {seconds} s"))) }
     }
@@ -253,7 +290,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let scripts = folder.path().join("scripts");
         std::fs::create_dir_all(&scripts).unwrap();
-        std::fs::write(scripts.join("peer.sh"), "echo '{\"t\": [6.0]}' > out.json\n").unwrap();
+        std::fs::write(scripts.join("peer.sh"), "echo '{\"t\": [6.0], \"e\": 0.5}' > out.json\n").unwrap();
         let file = folder.path().join("pairs.toml");
         let text = r#"
             [[pair]]
@@ -261,6 +298,7 @@ mod tests {
             unit = "step"
             peer = { name = "Other 1.0", command = ["sh", "peer.sh"], seconds = { file = "out.json", pointer = "/t/0" }, units = 3 }
             ours = { command = ["sh", "-c", "echo '{\"t\": 2}' > ours.json"], seconds = { file = "ours.json", pointer = "/t" }, units = 2 }
+            points = [{ bench = "w/p/m/1", seconds = { file = "out.json", pointer = "/t/0" }, error = { file = "out.json", pointer = "/e" } }]
         "#;
         std::fs::write(&file, text).unwrap();
         let pairs = Pairs::read(&file).unwrap();
@@ -279,6 +317,8 @@ mod tests {
         assert!((ratio.value - 2.0).abs() < 1e-12 && ratio.low.unwrap() > 1.99, "{ratio:?}");
         let order: Vec<&str> = heard.iter().map(|h| h.0.as_str()).collect();
         assert_eq!(order, ["Other 1.0", "ours", "ours", "Other 1.0", "Other 1.0", "ours"]);
+        let points = session.points(&pairs.pair[0], &copy).unwrap();
+        assert_eq!((points[0].value("time_ns"), points[0].value("error")), (Some(6e9), Some(0.5)));
         // A script that leaves nothing must not be answered from an earlier result.
         std::fs::write(copy.join("peer.sh"), "true\n").unwrap();
         let error = session.run(&pairs.pair[0], &copy, &mut |_, _, _| ()).unwrap_err().to_string();

@@ -63,10 +63,14 @@ pub fn peers(
                     format!("{} per {}", duration(measure("ours_ns").value), pair.unit),
                     format!("{:.2} ({low:.2} to {high:.2})", measure(name::RATIO).value),
                 ]);
-                // One line after the other, so that an interrupted session keeps what it has.
-                let record = Record::new(&now, found);
-                history::append(&places.history, std::slice::from_ref(&record))?;
-                records.push(record);
+                let points = session.points(pair, &folder).unwrap_or_else(|error| {
+                    output::message(&format!("no points of {}: {error}", pair.peer.name));
+                    vec![]
+                });
+                // Pair by pair, so that an interrupted session keeps what it has.
+                let new: Vec<Record> = std::iter::once(found).chain(points).map(|m| Record::new(&now, m)).collect();
+                history::append(&places.history, &new)?;
+                records.extend(new);
             }
         }
     }
@@ -75,6 +79,6 @@ pub fn peers(
     } else {
         output::data(&output::table(&["workload", "program", "theirs", "ours", "ratio"], &rows));
     }
-    output::message(&format!("{} pairs into {}, {failed} failed", records.len(), places.history.display()));
+    output::message(&format!("{} pairs into {}, {failed} failed", rows.len(), places.history.display()));
     Ok(u8::from(failed > 0))
 }
