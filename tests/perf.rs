@@ -16,6 +16,7 @@ impl Foreign {
         let place = Workplace::new(env!("CARGO_BIN_EXE_rheobase"));
         let folder = place.path().join("foreign");
         fs::create_dir_all(folder.join("src")).unwrap();
+        fs::create_dir_all(folder.join("benches")).unwrap();
         fs::write(folder.join("Cargo.toml"), "[package]\nname = \"foreign\"\nversion = \"0.1.0\"\n[workspace]\n")
             .unwrap();
         fs::write(folder.join("src/lib.rs"), "").unwrap();
@@ -56,7 +57,7 @@ impl Foreign {
     }
 
     fn history(&self) -> PathBuf {
-        self.folder.join("benches/history.jsonl")
+        self.folder.join("reports/performance.jsonl")
     }
 }
 

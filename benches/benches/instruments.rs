@@ -97,13 +97,13 @@ fn predictivity(criterion: &mut Criterion) {
 
 fn spike_trains(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("spike-train");
-    let (forty, hundred) = (trains(40), trains(100));
+    let (forty, hundred, all) = (trains(40), trains(100), trains(101));
     group.bench_function("victor-purpura/40", |b| b.iter(|| victor_purpura_matrix(&forty, 20.0, 1).expect("valid")));
     group.bench_function("van-rossum/100", |b| b.iter(|| van_rossum_matrix(&hundred, 0.05, 1).expect("valid")));
     group.bench_function("tiling/100-pairs", |b| {
         b.iter(|| {
             (0..100)
-                .map(|i| tiling_coefficient(&units[i], &units[i + 1], 0.005, (0.0, 20.0)).expect("valid"))
+                .map(|i| tiling_coefficient(all.unit(i), all.unit(i + 1), 0.005, (0.0, 20.0)).expect("valid"))
                 .sum::<f64>()
         });
     });

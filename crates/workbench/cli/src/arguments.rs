@@ -231,7 +231,7 @@ pub struct PerfArguments {
     /// Its target directory; by default the one that cargo names.
     #[arg(long, value_hint = ValueHint::DirPath)]
     pub target: Option<PathBuf>,
-    /// The history; by default benches/history.jsonl of the workspace.
+    /// The history; by default reports/performance.jsonl of the workspace.
     #[arg(long, value_hint = ValueHint::FilePath)]
     pub history: Option<PathBuf>,
     /// Limits, units and renamed benchmarks; by default benches/perf.toml of the workspace, where there is one.

@@ -1,7 +1,7 @@
 //! What a benchmark measured that neither criterion nor gungraun knows: errors, memory, sizes.
 //!
 //! A file `target/rheobase-perf/NAME.json` holds an array of [`Measurement`]s. Any program of any workspace may write one, by
-//! [`write`] or by other means.
+//! [`write()`] or by other means.
 
 use std::path::{Path, PathBuf};
 

@@ -49,7 +49,7 @@ impl Places {
             None => cargo_target(&workspace)?,
         };
         Ok(Self {
-            history: perf.history.clone().unwrap_or_else(|| workspace.join("benches/history.jsonl")),
+            history: perf.history.clone().unwrap_or_else(|| workspace.join("reports/performance.jsonl")),
             workspace,
             target,
         })
@@ -139,7 +139,7 @@ fn run_bench(workspace: &Path, target: &Path, bench: &str) -> Result<(), Failure
 }
 
 fn report(perf: &PerfArguments, file: Option<&Path>) -> Outcome {
-    let history = perf.history.clone().unwrap_or_else(|| perf.workspace.join("benches/history.jsonl"));
+    let history = perf.history.clone().unwrap_or_else(|| perf.workspace.join("reports/performance.jsonl"));
     let read = History::read(&history)?;
     if read.records.is_empty() {
         let reason = if read.skipped.is_empty() { "has no results" } else { "has no line that can be read" };
