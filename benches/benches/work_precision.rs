@@ -93,10 +93,10 @@ fn axon(found: &mut Vec<Measurement>) {
     }
 }
 
-/// 64 starts of a ring of 32 units.
+/// 64 starts of a ring of 8 units.
 fn fixed_points(found: &mut Vec<Measurement>) {
-    let ring = TanhRing::new(32);
-    let starts = Array2::from_shape_fn((64, 32), |(i, j)| ((i * 31 + j * 17) % 41) as f64 / 20.0 - 1.0);
+    let ring = TanhRing::new(8);
+    let starts = Array2::from_shape_fn((64, 8), |(i, j)| ((i * 31 + j * 17) % 41) as f64 / 20.0 - 1.0);
     for descent_steps in [20, 200] {
         for newton_steps in [2, 5, 10, 20, 40] {
             // Everything that is reached is returned, so that its error can be seen.
@@ -109,7 +109,7 @@ fn fixed_points(found: &mut Vec<Measurement>) {
             let time = median_ns(|| drop(run()));
             let method = format!("descent-{descent_steps}");
             let steps = reached.newton_steps as f64;
-            found.push(point("tanh-ring-32", &method, &newton_steps.to_string(), time, error, steps));
+            found.push(point("tanh-ring-8", &method, &newton_steps.to_string(), time, error, steps));
         }
     }
 }
