@@ -28,6 +28,10 @@ pub struct Growth {
 pub fn growths(found: &[&Measurement]) -> Vec<Growth> {
     let mut families: BTreeMap<(String, &str), Vec<(f64, f64)>> = BTreeMap::new();
     for measurement in found {
+        // The last part of a point of error against cost is a setting, not a size.
+        if measurement.measures.contains_key(name::ERROR) {
+            continue;
+        }
         let Some((family, size)) = measurement.bench.rsplit_once('/') else { continue };
         let Ok(size) = size.parse::<f64>() else { continue };
         for name in [name::TIME_NS, name::PEAK_BYTES] {
@@ -91,7 +95,13 @@ mod tests {
             })
             .collect();
         let two = Measurement::new("c/1", Tool::Criterion).with("time_ns", Measure::exact(1.0));
-        let all: Vec<&Measurement> = family.iter().chain([&two]).collect();
+        let setting = |dt: f64| {
+            Measurement::new(format!("w/m/{dt}"), Tool::Observation)
+                .with("time_ns", Measure::exact(1.0 / dt))
+                .with("error", Measure::exact(dt))
+        };
+        let settings = [0.1, 0.2, 0.4].map(setting);
+        let all: Vec<&Measurement> = family.iter().chain([&two]).chain(&settings).collect();
         let found = growths(&all);
         assert_eq!(found.len(), 1);
         assert_eq!(found[0].family, "a/b");
