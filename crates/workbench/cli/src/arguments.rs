@@ -242,6 +242,17 @@ pub struct PerfArguments {
     pub name: Option<String>,
 }
 
+/// Which results of a target directory are taken.
+#[derive(Args, Clone)]
+pub struct PerfResults {
+    /// Run this bench first. May be given again.
+    #[arg(long, value_name = "BENCH")]
+    pub run: Vec<String>,
+    /// Take results, too, that are older than the commit.
+    #[arg(long)]
+    pub stale: bool,
+}
+
 /// What `perf` does.
 #[derive(Subcommand)]
 pub enum PerfCommand {
@@ -250,24 +261,18 @@ pub enum PerfCommand {
         /// Where.
         #[command(flatten)]
         perf: PerfArguments,
-        /// Run this bench first. May be given again.
-        #[arg(long, value_name = "BENCH")]
-        run: Vec<String>,
-        /// Take results, too, that are older than the commit.
-        #[arg(long)]
-        stale: bool,
+        /// Which results.
+        #[command(flatten)]
+        results: PerfResults,
     },
     /// Compare the results in the target directory with the history; exit code 1 if something regressed.
     Compare {
         /// Where.
         #[command(flatten)]
         perf: PerfArguments,
-        /// Run this bench first. May be given again.
-        #[arg(long, value_name = "BENCH")]
-        run: Vec<String>,
-        /// Take results, too, that are older than the commit.
-        #[arg(long)]
-        stale: bool,
+        /// Which results.
+        #[command(flatten)]
+        results: PerfResults,
         /// Compare with the results of this commit instead of the latest.
         #[arg(long, value_name = "COMMIT")]
         baseline: Option<String>,

@@ -6,15 +6,14 @@ use rheobase_perf::page::duration;
 use serde_json::json;
 
 use super::{Places, settings};
-use crate::arguments::{PerfArguments, Settings as Program};
+use crate::arguments::{PerfArguments, PerfResults, Settings as Program};
 use crate::failure::{Failure, Outcome};
 use crate::output;
 
 /// Prints the table; 1 if something regressed.
 pub fn compare(
     perf: &PerfArguments,
-    run: &[String],
-    stale: bool,
+    results: &PerfResults,
     baseline: Option<&str>,
     all: bool,
     program: &Program,
@@ -27,7 +26,7 @@ pub fn compare(
     {
         return Err(Failure::User(format!("{} has no result of commit `{commit}`", places.history.display())));
     }
-    let (collected, now) = places.collect(run, stale)?;
+    let (collected, now) = places.collect(results)?;
     let comparisons = judge(&collected.measurements, &now, &history, &settings, baseline);
     let regressed = comparisons.iter().filter(|c| c.verdict == Verdict::Regressed).count();
     let gone = comparisons.iter().filter(|c| matches!(c.verdict, Verdict::Gone(_))).count();

@@ -9,16 +9,16 @@ use std::process::Command;
 
 use rheobase_perf::{Circumstances, History, Settings, circumstances, collect};
 
-use crate::arguments::{PerfArguments, PerfCommand, Settings as Program};
+use crate::arguments::{PerfArguments, PerfCommand, PerfResults, Settings as Program};
 use crate::failure::{Failure, Outcome};
 use crate::output;
 
 /// Runs a command of `perf`.
 pub fn perf(command: &PerfCommand, program: &Program) -> Outcome {
     match command {
-        PerfCommand::Record { perf, run, stale } => record::record(perf, run, *stale, program),
-        PerfCommand::Compare { perf, run, stale, baseline, all } => {
-            compare::compare(perf, run, *stale, baseline.as_deref(), *all, program)
+        PerfCommand::Record { perf, results } => record::record(perf, results, program),
+        PerfCommand::Compare { perf, results, baseline, all } => {
+            compare::compare(perf, results, baseline.as_deref(), *all, program)
         }
         PerfCommand::Report { perf, output } => report(perf, output.as_deref()),
         PerfCommand::Peers { perf, scripts, pairs, python, rounds, only } => {
@@ -64,11 +64,11 @@ impl Places {
     }
 
     /// Runs the benches that are asked for, then reads all results.
-    fn collect(&self, run: &[String], stale: bool) -> Result<(collect::Collected, Circumstances), Failure> {
-        for bench in run {
+    fn collect(&self, results: &PerfResults) -> Result<(collect::Collected, Circumstances), Failure> {
+        for bench in &results.run {
             run_bench(&self.workspace, &self.target, bench)?;
         }
-        let since = if stale { None } else { circumstances::commit_time(&self.workspace) };
+        let since = if results.stale { None } else { circumstances::commit_time(&self.workspace) };
         let collected = collect::collect(&self.target, since, None)?;
         for reason in &collected.damaged {
             output::message(&format!("warning: left out {reason}"));

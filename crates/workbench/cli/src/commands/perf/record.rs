@@ -3,15 +3,15 @@
 use rheobase_perf::{Record, history};
 
 use super::Places;
-use crate::arguments::{PerfArguments, Settings as Program};
+use crate::arguments::{PerfArguments, PerfResults, Settings as Program};
 use crate::failure::Outcome;
 use crate::output;
 
 /// Appends every result that the history does not have yet.
-pub fn record(perf: &PerfArguments, run: &[String], stale: bool, program: &Program) -> Outcome {
+pub fn record(perf: &PerfArguments, results: &PerfResults, program: &Program) -> Outcome {
     let places = Places::of(perf)?;
     let known = places.read_history()?;
-    let (collected, now) = places.collect(run, stale)?;
+    let (collected, now) = places.collect(results)?;
     let found = collected.measurements.len();
     // The same numbers to the last digit are the same run, recorded twice. Counts may repeat, so they need the same commit too.
     let recorded = |r: &Record| {
