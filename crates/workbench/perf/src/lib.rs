@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`measurement`] | what a benchmark found: time with its interval, instructions, cache misses, error, memory |
 //! | [`criterion`], [`gungraun`], [`observation`] | read from where those tools leave it in the target directory |
+//! | [`child`] | commands started from a program that cargo itself may have started |
 //! | [`collect`] | all of them together, without results older than the commit |
 //! | [`circumstances`] | machine, compiler, commit, time |
 //! | [`history`] | JSON lines, one for each benchmark of each run |
@@ -16,6 +17,7 @@
 //! | [`page`] | the report |
 
 pub mod change_point;
+pub mod child;
 pub mod circumstances;
 pub mod collect;
 pub mod compare;

@@ -21,14 +21,14 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::Instant;
 
 use serde::Deserialize;
 
 use crate::measurement::{hash, name};
 use crate::scaling::student_95;
-use crate::{Error, Measure, Measurement, Result, Tool, criterion, walk};
+use crate::{Error, Measure, Measurement, Result, Tool, child, criterion, walk};
 
 /// Pairs to be timed.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -214,7 +214,7 @@ impl Session {
             }
         }
         let begin = Instant::now();
-        let output = Command::new(&words[0])
+        let output = child::command(&words[0])
             .args(&words[1..])
             .envs(&side.environment)
             .env("CARGO_TARGET_DIR", &self.target)

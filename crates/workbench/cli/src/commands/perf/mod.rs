@@ -7,7 +7,7 @@ mod record;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use rheobase_perf::{Circumstances, History, Settings, circumstances, collect};
+use rheobase_perf::{Circumstances, History, Settings, child, circumstances, collect};
 
 use crate::arguments::{PerfArguments, PerfCommand, PerfResults, Settings as Program};
 use crate::failure::{Failure, Outcome};
@@ -126,7 +126,7 @@ fn run_bench(workspace: &Path, target: &Path, bench: &str) -> Result<(), Failure
         }
         Failure::User(text)
     };
-    let status = Command::new("cargo")
+    let status = child::command("cargo")
         .args(["bench", "--workspace", "--bench", bench])
         .current_dir(workspace)
         .env("CARGO_TARGET_DIR", target)
