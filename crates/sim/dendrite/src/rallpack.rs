@@ -1,6 +1,6 @@
 //! The exact solution of Rallpack 1 and 2 (Bhalla, Bilitch & Bower 1992): a current step into the sealed end of a finite cable.
 //!
-//! With T = t / tau, tau = 40 ms and rest at -65 mV (Jack, Noble & Tsien 1975, eq. 4.47):
+//! With T = t / tau, tau = 40 ms and rest at -65 mV, by separation of variables:
 //! v = -65 + P \[cosh(b - x) / sinh b - (2 / b) (e^-T / 2 + sum_k cos(k pi x / b) e^(-q_k T) / q_k)\], q_k = 1 + (k pi / b)^2.
 
 /// Potential in mV at time `t_ms` and distance `x` (0 to `b`) from the injected end of a cable of `b` space constants; `p_mv` is the
