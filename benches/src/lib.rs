@@ -7,4 +7,5 @@ pub mod networks;
 pub mod plan;
 pub mod recurrent;
 pub mod session;
+pub mod surrogate;
 pub mod timing;

@@ -1,5 +1,6 @@
 //! Independent pieces of work on several threads, in order: the number of threads never changes a result.
 
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// `f(0), f(1), ..., f(count - 1)`, computed on up to `threads` threads, returned in that order.
@@ -52,6 +53,30 @@ pub fn try_map<T: Send, E: Send>(
     map(count, threads, f).into_iter().collect()
 }
 
+/// Gives every chunk of `length` values, with its index, to `f` on up to `threads` threads: each value is written by one thread
+/// alone, so that their number never changes a result. A shorter chunk at the end counts too.
+///
+/// # Panics
+/// If `length` is 0 or a piece panics.
+pub fn for_each_chunk<T: Send>(values: &mut [T], length: usize, threads: usize, f: impl Fn(usize, &mut [T]) + Sync) {
+    let threads = threads.clamp(1, values.len().div_ceil(length).max(1));
+    if threads == 1 {
+        return values.chunks_mut(length).enumerate().for_each(|(index, chunk)| f(index, chunk));
+    }
+    let rest = Mutex::new(values.chunks_mut(length).enumerate());
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                loop {
+                    let next = rest.lock().expect("no piece holds the lock").next();
+                    let Some((index, chunk)) = next else { return };
+                    f(index, chunk);
+                }
+            });
+        }
+    });
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -64,6 +89,16 @@ mod tests {
                 assert_eq!(map(count, threads, |i| i * i), expected);
             }
         }
+    }
+
+    #[test]
+    fn every_chunk_is_written_once_whatever_the_threads() {
+        for threads in [1, 2, 5] {
+            let mut values = [0; 11];
+            for_each_chunk(&mut values, 4, threads, |index, chunk| chunk.iter_mut().for_each(|v| *v += index + 1));
+            assert_eq!(values, [1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3]);
+        }
+        for_each_chunk(&mut [0; 0], 3, 2, |_, _| unreachable!("there is no chunk"));
     }
 
     #[test]

@@ -10,6 +10,7 @@
 //! | [`learning`] | learning rule | gradient (SGD, Adam), feedback alignment, Hebb, Oja, eigenvectors, FastICA |
 //! | [`recurrent`] | architecture and more | recurrent networks of five kinds of cells, their gradients and training |
 //! | [`pattern_formation`] | theory | which maps learning to read out place cells should grow |
+//! | [`product`], [`scalar`] | | packed matrix products, single and double precision
 //! | [`training`] | | the loop they share: epochs, history, checkpoints |
 //!
 //! [`Model`] is what comes out: a [`rheobase_core::Probe`], and for networks a [`rheobase_core::Lesion`].
@@ -23,7 +24,9 @@ pub mod network;
 pub mod objective;
 pub mod optimizer;
 pub mod pattern_formation;
+pub mod product;
 pub mod recurrent;
+pub mod scalar;
 mod tensors;
 pub mod training;
 

@@ -15,7 +15,7 @@ use rheobase_core::vectorised::{Kernel, vectorised};
 use serde::{Deserialize, Serialize};
 
 use super::nonlinearity::{Nonlinearity, with_nonlinearity};
-use super::scalar::Scalar;
+use crate::scalar::Scalar;
 
 /// A kind of recurrent unit.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]

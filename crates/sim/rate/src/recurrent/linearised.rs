@@ -7,7 +7,7 @@ use rheobase_task::{Loss, Trial};
 
 use super::cell::{Cell, Step, StepBack};
 use super::network::{RecurrentNetwork, Weights};
-use super::product::{Packed, Strided};
+use crate::product::{Packed, Strided};
 use crate::{Error, Result};
 
 /// A trained network in double precision, without its noise.

@@ -8,7 +8,7 @@ use rheobase_task::{Loss, Trial};
 use super::network::{RecurrentNetwork, Weights};
 use super::pass::{Chunk, Prepared, Trajectory};
 use super::penalty::Penalties;
-use super::scalar::Scalar;
+use crate::scalar::Scalar;
 use crate::{Error, Result};
 
 /// Trials of a batch, padded to one length.

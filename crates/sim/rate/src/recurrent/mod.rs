@@ -8,7 +8,6 @@
 //! | [`nonlinearity`] | F-I curves |
 //! | [`network`] | structure, parameters, Dale's law, low rank, masks |
 //! | [`initial`] | spectral radius, orthogonal, balanced, ... |
-//! | [`product`] | packed matrix products |
 //! | [`pass`] | forward and back through time |
 //! | [`loss`] | batches of trials, task losses, cost and gradient |
 //! | [`linearised`] | the network as a dynamical system, Jacobians, real-time recurrent learning |
@@ -26,11 +25,10 @@ pub mod nonlinearity;
 pub mod pass;
 pub mod penalty;
 pub mod perturbation;
-pub mod product;
 pub mod reservoir;
-pub mod scalar;
 pub mod training;
 
+pub use crate::scalar::Scalar;
 pub use cell::Cell;
 pub use initial::{Initial, check_longest, initial_parameters};
 pub use linearised::FrozenNetwork;
@@ -38,4 +36,3 @@ pub use loss::{Backward, Batch, Cost, Response};
 pub use network::{RecurrentNetwork, Weights, Wiring};
 pub use nonlinearity::Nonlinearity;
 pub use penalty::Penalties;
-pub use scalar::Scalar;

@@ -8,8 +8,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::cell::Cell;
-use super::product::{Packed, Strided, add_transposed_product};
-use super::scalar::Scalar;
+use crate::product::{Packed, Strided, add_transposed_product};
+use crate::scalar::Scalar;
 use crate::{Error, Result};
 
 /// How recurrent weights are made of parameters.

@@ -8,8 +8,8 @@ use std::borrow::Cow;
 
 use super::cell::{Step, StepBack};
 use super::network::{RecurrentNetwork, Weights};
-use super::product::{Packed, Strided, add_transposed_product};
-use super::scalar::Scalar;
+use crate::product::{Packed, Strided, add_transposed_product};
+use crate::scalar::Scalar;
 
 /// Weights packed for both directions.
 pub struct Prepared<'a, F> {

@@ -13,7 +13,7 @@ use super::cell::Cell;
 use super::network::{RecurrentNetwork, Weights};
 use super::nonlinearity::Nonlinearity;
 use super::pass::{Chunk, Prepared, Trajectory};
-use super::scalar::Scalar;
+use crate::scalar::Scalar;
 use crate::{Error, Result};
 
 /// How much each term costs; 0 leaves it out.

@@ -14,8 +14,8 @@ use serde::{Deserialize, Serialize};
 use super::loss::{Batch, loss_of};
 use super::network::{RecurrentNetwork, Weights};
 use super::pass::{Chunk, Prepared};
-use super::product::{Packed, Strided, add_transposed_product};
-use super::scalar::Scalar;
+use crate::product::{Packed, Strided, add_transposed_product};
+use crate::scalar::Scalar;
 
 /// What is perturbed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

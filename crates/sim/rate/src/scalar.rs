@@ -1,4 +1,4 @@
-//! The number a recurrent network computes with: f32 for training, f64 for analysis and for checking gradients.
+//! The number a network computes with: f32 for training, f64 for analysis and for checking gradients.
 
 use rheobase_core::Float;
 

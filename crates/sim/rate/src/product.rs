@@ -1,4 +1,4 @@
-//! Matrix products of the recurrent loop: one operand is packed into panels once and used at every time step.
+//! Matrix products of training loops: one operand is packed into panels once and used many times.
 //!
 //! C (m, n) = A (m, k) B (k, n). B lies in panels of [`Scalar::TILE`] columns, so the innermost loop reads it in order; a tile of
 //! six rows stays in registers over the whole of k. Each element of C is one chain of fused multiply-adds in the order of k, so its
@@ -6,7 +6,7 @@
 
 use rheobase_core::vectorised::{Kernel, vectorised};
 
-use super::scalar::Scalar;
+use crate::scalar::Scalar;
 
 /// A matrix packed into panels of columns.
 #[derive(Debug, Clone)]

@@ -1,0 +1,71 @@
+//! Training steps of surrogates at the size of a layer 5 cell: 1,278 synapses, spikes in one of a hundred bins.
+
+use rand::RngExt;
+use rheobase_core::Seed;
+use rheobase_surrogate::Learner;
+use rheobase_surrogate::loss::{Loss, Targets};
+use rheobase_surrogate::network::{Activation, Elm, Network, Tcn, Uptake};
+use rheobase_surrogate::spikes::{InputSpikes, SpikeBatch};
+
+/// A surrogate and a batch to learn.
+pub struct Imitation {
+    learner: Learner,
+    batch: SpikeBatch,
+    targets: Targets<f32>,
+}
+
+/// Seven layers of `width` units with a first kernel of `first` ms and then of 24 ms.
+pub fn tcn(inputs: usize, width: usize, first: usize) -> Network {
+    let kernels = std::iter::once(first).chain([24; 6]).collect();
+    Network::Tcn(Tcn { inputs, width, kernels, activation: Activation::Relu, heads: 2 })
+}
+
+/// An expressive leaky memory neuron without branches.
+pub fn elm(inputs: usize, memories: usize) -> Network {
+    Network::Elm(Elm {
+        inputs,
+        signs: vec![],
+        memories,
+        hidden: 2 * memories,
+        branches: None,
+        tau_synapse_ms: 5.0,
+        tau_memory_ms: (1.0, 150.0),
+        lambda: 5.0,
+        uptake: Uptake::Linear,
+        heads: 2,
+    })
+}
+
+impl Imitation {
+    /// `rows` windows of `steps` ms.
+    pub fn new(network: Network, rows: usize, steps: usize) -> Self {
+        let mut stream = Seed::root(7).stream();
+        let inputs = network.inputs();
+        let windows: Vec<InputSpikes> = (0..rows)
+            .map(|_| {
+                let all = (0..steps as u32).flat_map(|s| (0..inputs as u32).map(move |i| (s, i)));
+                let active = all.filter(|_| stream.random::<f64>() < 0.01).collect();
+                InputSpikes::new(inputs, steps, active).expect("all lie inside")
+            })
+            .collect();
+        let mut value = |head| match head {
+            0 => f32::from(stream.random::<f64>() < 0.005),
+            _ => stream.random_range(-1.7..1.7),
+        };
+        let values = (0..rows * steps * 2).map(|k| value(k % 2)).collect();
+        let loss = Loss { voltage_weight: 1.0, ..Loss::default() };
+        let learner = Learner::new(network, loss, &Seed::root(0)).expect("it fits");
+        let batch = SpikeBatch::new(&windows).expect("equal lengths");
+        Self { learner, batch, targets: Targets { values, steps, heads: 2 } }
+    }
+
+    /// Forward, back and Adam; the loss.
+    pub fn step(&mut self, threads: usize) -> f64 {
+        self.learner.step(&self.batch, &self.targets, 1e-3, threads)
+    }
+
+    /// Forward.
+    pub fn run(&self, threads: usize) {
+        std::hint::black_box(self.learner.outputs(&self.batch, threads));
+    }
+}

@@ -1,0 +1,86 @@
+//! A network with its weights and the memory of its optimiser: one step at a time.
+
+use rheobase_core::Seed;
+use rheobase_rate::optimizer::{Moments, Optimizer};
+
+use crate::loss::{Loss, Targets};
+use crate::network::Network;
+use crate::spikes::SpikeBatch;
+use crate::{Error, Result};
+
+/// A surrogate that learns.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Learner {
+    network: Network,
+    loss: Loss,
+    optimizer: Optimizer,
+    weights: Vec<Vec<f32>>,
+    moments: Vec<Moments>,
+}
+
+impl Learner {
+    /// A network before training, to be trained by Adam.
+    ///
+    /// # Errors
+    /// If the network cannot be.
+    pub fn new(network: Network, loss: Loss, seed: &Seed) -> Result<Self> {
+        network.check()?;
+        let weights = network.initial(seed)?;
+        let moments = vec![Moments::default(); weights.len()];
+        Ok(Self { network, loss, optimizer: Optimizer::Adam, weights, moments })
+    }
+
+    /// The same with another optimiser.
+    pub fn with_optimizer(mut self, optimizer: Optimizer) -> Self {
+        self.optimizer = optimizer;
+        self
+    }
+
+    /// Goes on from weights and optimiser memory.
+    ///
+    /// # Errors
+    /// If they are another network's.
+    pub fn with_state(mut self, weights: Vec<Vec<f32>>, moments: Vec<Moments>) -> Result<Self> {
+        let lengths = |w: &[Vec<f32>]| w.iter().map(Vec::len).collect::<Vec<_>>();
+        if lengths(&weights) != lengths(&self.weights) || moments.len() != weights.len() {
+            return Err(Error::Data(format!(
+                "weights of sizes {:?} for a network with {:?}",
+                lengths(&weights),
+                lengths(&self.weights)
+            )));
+        }
+        (self.weights, self.moments) = (weights, moments);
+        Ok(self)
+    }
+
+    /// The network.
+    pub fn network(&self) -> &Network {
+        &self.network
+    }
+
+    /// Weights, in the network's order.
+    pub fn weights(&self) -> &[Vec<f32>] {
+        &self.weights
+    }
+
+    /// Memory of the optimiser, in the same order.
+    pub fn moments(&self) -> &[Moments] {
+        &self.moments
+    }
+
+    /// Outputs (rows, steps, heads).
+    pub fn outputs(&self, batch: &SpikeBatch, threads: usize) -> Vec<f32> {
+        self.network.forward(&self.weights, batch, threads).0
+    }
+
+    /// One step of training; the loss before it.
+    pub fn step(&mut self, batch: &SpikeBatch, targets: &Targets<f32>, rate: f64, threads: usize) -> f64 {
+        let (outputs, tape) = self.network.forward(&self.weights, batch, threads);
+        let (value, by_outputs) = self.loss.value(&outputs, targets);
+        let gradient = self.network.backward(&self.weights, batch, &tape, by_outputs, threads);
+        for ((w, g), m) in self.weights.iter_mut().zip(&gradient).zip(&mut self.moments) {
+            self.optimizer.step_on(w, g, m, rate, threads);
+        }
+        value
+    }
+}
