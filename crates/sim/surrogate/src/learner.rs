@@ -1,6 +1,7 @@
 //! A network with its weights and the memory of its optimiser: one step at a time.
 
 use rheobase_core::Seed;
+use rheobase_core::parallel::for_each_chunk;
 use rheobase_rate::optimizer::{Moments, Optimizer};
 
 use crate::loss::{Loss, Targets};
@@ -16,6 +17,8 @@ pub struct Learner {
     optimizer: Optimizer,
     weights: Vec<Vec<f32>>,
     moments: Vec<Moments>,
+    /// Share of each weight that is lost a step, over the rate.
+    decay: f64,
 }
 
 impl Learner {
@@ -27,12 +30,18 @@ impl Learner {
         network.check()?;
         let weights = network.initial(seed)?;
         let moments = vec![Moments::default(); weights.len()];
-        Ok(Self { network, loss, optimizer: Optimizer::Adam, weights, moments })
+        Ok(Self { network, loss, optimizer: Optimizer::Adam, weights, moments, decay: 0.0 })
     }
 
     /// The same with another optimiser.
     pub fn with_optimizer(mut self, optimizer: Optimizer) -> Self {
         self.optimizer = optimizer;
+        self
+    }
+
+    /// The same with weights, not biases, that shrink by this share times the step size at every step (Loshchilov & Hutter 2019).
+    pub fn with_decay(mut self, decay: f64) -> Self {
+        self.decay = decay;
         self
     }
 
@@ -78,7 +87,12 @@ impl Learner {
         let (outputs, tape) = self.network.forward(&self.weights, batch, threads);
         let (value, by_outputs) = self.loss.value(&outputs, targets);
         let gradient = self.network.backward(&self.weights, batch, &tape, by_outputs, threads);
-        for ((w, g), m) in self.weights.iter_mut().zip(&gradient).zip(&mut self.moments) {
+        let kept = (1.0 - rate * self.decay).max(0.0) as f32;
+        let shapes = self.network.shapes();
+        for (((w, g), m), shape) in self.weights.iter_mut().zip(&gradient).zip(&mut self.moments).zip(&shapes) {
+            if kept < 1.0 && shape.dims.len() > 1 {
+                for_each_chunk(w, 1 << 16, threads, |_, w| w.iter_mut().for_each(|w| *w *= kept));
+            }
             self.optimizer.step_on(w, g, m, rate, threads);
         }
         value

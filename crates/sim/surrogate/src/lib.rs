@@ -1,10 +1,25 @@
-//! Deep surrogates of single neurons.
+//! Deep surrogates of single neurons: networks that say what a neuron does with its input, millisecond by millisecond
+//! (Beniaguev, Segev & London 2021; Spieler et al. 2023), and how complex that makes the neuron (Aizenbud et al. 2024).
+//!
+//! | module | what |
+//! |---|---|
+//! | [`data`] | stimulation protocols, neurons to imitate, trials in chunks that survive a kill |
+//! | [`network`] | temporal convolutional network, expressive leaky memory neuron, LSTM and GRU |
+//! | [`loss`] | spikes (cross-entropy, focal) and voltage |
+//! | [`training`] | random windows, a falling step size, checkpoints |
+//! | [`metrics`] | area under the curve, true positives, calibration, complexity index |
+//! | [`surrogate`] | what comes out: predictions and their judgement |
 
+pub mod data;
 mod error;
 mod learner;
 pub mod loss;
+pub mod metrics;
 pub mod network;
 pub mod spikes;
+pub mod surrogate;
+pub mod training;
 
 pub use error::{Error, Result};
 pub use learner::Learner;
+pub use surrogate::Surrogate;

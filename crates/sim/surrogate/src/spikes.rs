@@ -2,10 +2,12 @@
 //!
 //! Almost all entries of the matrix (steps, inputs) are zero, so only the others are kept, sorted by step.
 
+use serde::{Deserialize, Serialize};
+
 use crate::{Error, Result};
 
 /// The input spikes of one trial, in bins of 1 ms.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct InputSpikes {
     inputs: usize,
     /// Inputs that are active, step after step; within a step in order. An input twice in a step counts twice.

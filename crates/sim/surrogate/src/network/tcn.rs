@@ -113,7 +113,9 @@ impl Tcn {
             }
             let distribution = Normal::new(0.0, sd(k, shape)).expect("the spread is finite");
             let mut stream = seed.child(&shape.name).stream();
-            (0..shape.len()).map(|_| distribution.sample(&mut stream) as f32).collect()
+            let values = (0..shape.len()).map(|_| distribution.sample(&mut stream) as f32);
+            // Of a single unit all heads must grow with its sum: a wrong sign at the start would have to pass through zero.
+            if k == last && self.width == 1 { values.map(f32::abs).collect() } else { values.collect() }
         };
         shapes.iter().enumerate().map(draw).collect()
     }

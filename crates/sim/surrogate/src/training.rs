@@ -1,0 +1,234 @@
+//! Training a surrogate on random windows of trials, with a falling step size and checkpoints.
+
+use rand::RngExt;
+use rheobase_core::{Progress, Seed};
+use rheobase_rate::optimizer::{Moments, Optimizer};
+use rheobase_rate::training::{Checkpoint, CheckpointStore, EpochRecord};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::data::Dataset;
+use crate::learner::Learner;
+use crate::loss::Loss;
+use crate::network::Network;
+use crate::spikes::{InputSpikes, SpikeBatch};
+use crate::surrogate::{Surrogate, VoltageScale, targets};
+use crate::{Error, Result};
+
+/// Which optimiser takes the steps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Steps {
+    /// Adam.
+    #[default]
+    Adam,
+    /// Nadam.
+    Nadam,
+}
+
+/// A training run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Training {
+    /// Steps of training.
+    pub iterations: usize,
+    /// Windows of a step.
+    #[serde(default = "batch")]
+    pub batch: usize,
+    /// Length of a window in ms.
+    #[serde(default = "window")]
+    pub window_ms: usize,
+    /// Step size at the beginning.
+    #[serde(default = "rate")]
+    pub rate: f64,
+    /// Step size at the end; it falls along half a cosine.
+    #[serde(default = "final_rate")]
+    pub final_rate: f64,
+    /// Optimiser.
+    #[serde(default)]
+    pub optimizer: Steps,
+    /// Share of the weights that is lost a step, over the step size (Loshchilov & Hutter 2019).
+    #[serde(default)]
+    pub weight_decay: f64,
+    /// What is learnt.
+    #[serde(default)]
+    pub loss: Loss,
+    /// Voltages above count as this one, in mV.
+    #[serde(default = "clip")]
+    pub clip_mv: f64,
+    /// Iterations between reports.
+    #[serde(default = "report_every")]
+    pub report_every: usize,
+}
+
+fn batch() -> usize {
+    8
+}
+fn window() -> usize {
+    500
+}
+fn rate() -> f64 {
+    1e-3
+}
+fn final_rate() -> f64 {
+    1e-5
+}
+fn clip() -> f64 {
+    -55.0
+}
+fn report_every() -> usize {
+    100
+}
+
+/// What a training run needs from outside.
+pub struct Surroundings<'a> {
+    /// Random streams.
+    pub seed: Seed,
+    /// Threads; they change no byte.
+    pub threads: usize,
+    /// Where progress goes.
+    pub progress: &'a dyn Progress,
+    /// Where checkpoints go.
+    pub checkpoints: &'a mut dyn CheckpointStore,
+}
+
+impl Training {
+    /// Refuses what cannot be.
+    ///
+    /// # Errors
+    /// With the setting and what would be right.
+    pub fn check(&self, data: &Dataset, train: usize) -> Result<()> {
+        let fail = |message: String| Err(Error::Description(message));
+        if self.iterations == 0 || self.batch == 0 || self.window_ms == 0 || self.report_every == 0 {
+            return fail("iterations, batch, window_ms and report_every must be at least 1".into());
+        }
+        if !(self.rate > 0.0 && self.final_rate > 0.0 && self.rate.is_finite() && self.final_rate <= self.rate) {
+            let (rate, last) = (self.rate, self.final_rate);
+            return fail(format!("step sizes from {rate} to {last}: above 0, the last not larger than the first"));
+        }
+        if !(self.weight_decay >= 0.0 && self.weight_decay * self.rate < 1.0) {
+            let (decay, rate) = (self.weight_decay, self.rate);
+            return fail(format!("weight_decay is {decay}: from 0 to below 1 / rate = {}", 1.0 / rate));
+        }
+        if self.loss.burn_in >= self.window_ms {
+            return fail(format!(
+                "the first {} ms of windows of {} ms do not count: nothing is left to learn",
+                self.loss.burn_in, self.window_ms
+            ));
+        }
+        if train == 0 || train > data.trials.len() {
+            return fail(format!("{train} of {} trials to train on", data.trials.len()));
+        }
+        match data.trials[..train].iter().map(|t| t.input.steps()).min() {
+            Some(shortest) if shortest < self.window_ms => {
+                fail(format!("windows of {} ms do not fit trials of {shortest} ms", self.window_ms))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn rate_at(&self, iteration: usize) -> f64 {
+        let done = iteration as f64 / self.iterations as f64;
+        self.final_rate + (self.rate - self.final_rate) * (1.0 + (std::f64::consts::PI * done).cos()) / 2.0
+    }
+
+    /// Trains a network on the first `train` trials; returns the surrogate and a record for each report.
+    ///
+    /// # Errors
+    /// If the network does not fit the data, training diverges, or the user interrupts.
+    pub fn run(
+        &self,
+        network: Network,
+        data: &Dataset,
+        train: usize,
+        surroundings: Surroundings<'_>,
+    ) -> Result<(Surrogate, Vec<EpochRecord>)> {
+        self.check(data, train)?;
+        let Surroundings { seed, threads, progress, checkpoints } = surroundings;
+        if network.inputs() != data.input_names.len() {
+            let (network, data) = (network.inputs(), data.input_names.len());
+            return Err(Error::Data(format!("a network with {network} inputs for a neuron with {data}")));
+        }
+        let trials = &data.trials[..train];
+        let voltage = VoltageScale::fitted(trials, self.clip_mv)?;
+        let heads = network.heads();
+        let mut learner = self.start(network.clone(), data, train, &seed)?;
+        let mut state = match checkpoints.load() {
+            Some(found) => {
+                learner = learner.with_state(found.parameters.clone(), found.moments.clone())?;
+                progress.note(&format!("resuming after iteration {}", found.epochs_done * self.report_every));
+                found
+            }
+            None => Checkpoint {
+                parameters: learner.weights().to_vec(),
+                moments: vec![Moments::default(); learner.weights().len()],
+                ..Checkpoint::default()
+            },
+        };
+        let blocks = self.iterations.div_ceil(self.report_every);
+        while state.epochs_done < blocks {
+            let first = state.epochs_done * self.report_every;
+            let last = (first + self.report_every).min(self.iterations);
+            let mut sum = 0.0;
+            for iteration in first..last {
+                if progress.cancelled() {
+                    checkpoints.save(&state, true)?;
+                    return Err(rheobase_core::Error::Interrupted.into());
+                }
+                let mut stream = seed.child("windows").index(iteration).stream();
+                let windows: Vec<_> = (0..self.batch)
+                    .map(|_| {
+                        let trial = &trials[stream.random_range(0..trials.len())];
+                        (trial, stream.random_range(0..=trial.input.steps() - self.window_ms))
+                    })
+                    .collect();
+                let spikes: Vec<InputSpikes> =
+                    windows.iter().map(|(trial, from)| trial.input.window(*from, self.window_ms)).collect();
+                let targets = targets(&windows, self.window_ms, heads, &voltage);
+                let value = learner.step(&SpikeBatch::new(&spikes)?, &targets, self.rate_at(iteration), threads);
+                if !value.is_finite() {
+                    let what = format!("the loss is {value}");
+                    return Err(Error::Diverged { iteration: iteration + 1, what, rate: self.rate });
+                }
+                sum += value;
+            }
+            state.epochs_done += 1;
+            state.parameters = learner.weights().to_vec();
+            state.moments = learner.moments().to_vec();
+            state.history.push(EpochRecord {
+                epoch: last,
+                train_loss: Some(sum / (last - first) as f64),
+                test_loss: None,
+                test_accuracy: None,
+                alignment_deg: None,
+            });
+            checkpoints.save(&state, false)?;
+            progress.step("iterations", last, self.iterations);
+        }
+        let input_names = data.input_names.clone();
+        Ok((Surrogate { network, weights: state.parameters, input_names, voltage }, state.history))
+    }
+
+    /// A network before training; its spike head says the mean rate.
+    fn start(&self, network: Network, data: &Dataset, train: usize, seed: &Seed) -> Result<Learner> {
+        let optimizer = match self.optimizer {
+            Steps::Adam => Optimizer::Adam,
+            Steps::Nadam => Optimizer::Nadam,
+        };
+        let trials = &data.trials[..train];
+        let spikes: usize = trials.iter().map(|t| t.response.spikes.len()).sum();
+        let steps: usize = trials.iter().map(|t| t.input.steps()).sum();
+        if spikes == 0 {
+            return Err(Error::Data(format!(
+                "the neuron is silent in all {train} trials to train on: raise its excitation"
+            )));
+        }
+        let rate = spikes as f64 / steps as f64;
+        let mut weights = network.initial(&seed.child("weights"))?;
+        if let Some(bias) = network.shapes().iter().position(|s| s.name == "output.bias") {
+            weights[bias][0] = (rate / (1.0 - rate)).ln() as f32;
+        }
+        let moments = vec![Moments::default(); weights.len()];
+        Learner::new(network, self.loss, seed)?.with_optimizer(optimizer).with_decay(self.weight_decay).with_state(weights, moments)
+    }
+}
