@@ -222,7 +222,10 @@ impl Correlation {
     fn values(&self) -> Vec<f64> {
         let (mean, rate) = (self.p / self.count, self.s / self.count);
         let spread = ((self.pp / self.count - mean * mean) * rate * (1.0 - rate)).sqrt();
-        let value = |(sum, pairs): &(f64, f64)| if *pairs > 0.0 { rate * (sum / pairs - mean) / spread } else { 0.0 };
+        // A surrogate that says the same all the time correlates with nothing.
+        let value = |(sum, pairs): &(f64, f64)| {
+            if *pairs > 0.0 && spread > 0.0 { rate * (sum / pairs - mean) / spread } else { 0.0 }
+        };
         self.products.iter().map(value).collect()
     }
 }

@@ -11,6 +11,7 @@ pub mod model;
 mod recording;
 mod recurrent;
 mod spiking;
+mod surrogate;
 
 use rheobase_pipeline::{Registry, Stage};
 
@@ -25,8 +26,10 @@ static STAGES: &[&dyn Stage] = &[
     &Adapter::<recording::RecordingKind>::NEW,
     &Adapter::<data::DissimilaritiesKind>::NEW,
     &Adapter::<cell::CellKind>::NEW,
+    &Adapter::<surrogate::NeuronTrials>::NEW,
     &Adapter::<model::Network>::NEW,
     &Adapter::<recurrent::RecurrentModel>::NEW,
+    &Adapter::<surrogate::Imitation>::NEW,
     &Adapter::<analysis::Sta>::NEW,
     &Adapter::<analysis::GaborFits>::NEW,
     &Adapter::<analysis::OrientationTuning>::NEW,

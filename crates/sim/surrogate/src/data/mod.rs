@@ -1,5 +1,6 @@
 //! What surrogates learn from: input spikes and what a neuron did with them.
 
+pub mod encoding;
 pub mod protocol;
 pub mod teacher;
 

@@ -5,7 +5,7 @@ mod branches;
 mod compartment_plasticity;
 mod condition;
 mod current_steps;
-mod defaults;
+pub mod defaults;
 mod description;
 mod impedance;
 mod input_tuning;
@@ -31,7 +31,7 @@ pub use work_precision::WorkPrecision;
 
 use rheobase_pipeline::Artifact;
 
-use description::load_cell;
+pub use description::load_cell;
 
 /// A cell.
 #[derive(Debug)]

@@ -1,0 +1,222 @@
+//! `[model.*] kind = "surrogate"`: a network trained to say what a neuron does, judged on trials that it has not seen.
+
+use rheobase_core::{Estimate, Interval};
+use rheobase_data::Table;
+use rheobase_pipeline::{Complaint, Context, Input, Outcome, OutputInfo, Role, StageError};
+use rheobase_rate::NamedArray;
+use rheobase_rate::training::EpochRecord;
+use rheobase_report::figure::Marks;
+use rheobase_surrogate::Surrogate;
+use rheobase_surrogate::data::Dataset;
+use rheobase_surrogate::metrics::functional_complexity_index;
+use rheobase_surrogate::network::Network;
+use rheobase_surrogate::surrogate::{Evaluation, LAGS_MS, WARM_UP_MS};
+use rheobase_surrogate::training::{Surroundings, Training};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::architecture::{ArchitecturePart, sign};
+use super::{TrialsArtifact, load, stopped};
+use crate::artifact::to_safetensors;
+use crate::draw::{chart, metric, series};
+use crate::kind::{Kind, complaint, failed, main_output, threads};
+use crate::model::checkpoint::FolderCheckpoints;
+
+/// Parameters of `surrogate`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SurrogateParameters {
+    /// Trials of the neuron.
+    pub of: Input<TrialsArtifact>,
+    /// The network.
+    pub architecture: ArchitecturePart,
+    /// How it is trained.
+    pub training: Training,
+    /// Trials at the end that are kept for testing.
+    #[schemars(range(min = 1))]
+    pub test_trials: usize,
+    /// Time constant in ms of an exponential with which the filter of a single unit is compared.
+    #[serde(default)]
+    pub compare_with_tau_ms: Option<f64>,
+}
+
+/// A surrogate of a neuron.
+pub struct Imitation;
+
+impl Kind for Imitation {
+    type Parameters = SurrogateParameters;
+    const ROLE: Role = Role::Model;
+    const KIND: &'static str = "surrogate";
+    const VERSION: u32 = 1;
+    const ABOUT: &'static str = "a deep network that imitates one neuron, and how well and at which complexity it does";
+    const OUTPUTS: &'static [OutputInfo] = &[main_output("a surrogate")];
+
+    fn check(p: &SurrogateParameters) -> Vec<Complaint> {
+        let network = p.architecture.network(&[String::from("one")]);
+        let single = matches!(p.architecture, ArchitecturePart::LeakyMemory { branches: Some(_), .. });
+        let mut all = vec![];
+        // Branches can only be checked against the neuron's inputs.
+        if let Some(error) = network.check().err().filter(|_| !single) {
+            all.push(complaint(&["architecture"], error.to_string(), "mend this number"));
+        }
+        let filter = matches!(p.architecture, ArchitecturePart::Filter { .. });
+        if p.compare_with_tau_ms.is_some() && !filter {
+            let message = "only a filter can be compared with an exponential".to_owned();
+            all.push(complaint(&["compare_with_tau_ms"], message, "leave it out, or use architecture kind filter"));
+        }
+        all
+    }
+
+    fn memory_mib(p: &SurrogateParameters) -> u64 {
+        // Inputs are not known yet; a thousand synapses stand for them.
+        let names = vec![String::new(); 1000];
+        768 + (p.architecture.network(&names).parameter_count() * 20 / (1 << 20)) as u64
+    }
+
+    fn run(p: &SurrogateParameters, context: &Context<'_>) -> Result<Outcome, StageError> {
+        let data = load(context.input(&p.of)?)?;
+        let train = data.trials.len().saturating_sub(p.test_trials);
+        let network = p.architecture.network(&data.input_names);
+        network.check().map_err(failed)?;
+        let mut checkpoints = FolderCheckpoints::new(&context.scratch, context.progress);
+        let surroundings = Surroundings {
+            seed: context.seed.child("surrogate"),
+            threads: threads(),
+            progress: context.progress,
+            checkpoints: &mut checkpoints,
+        };
+        let (surrogate, history) = p.training.run(network, &data, train, surroundings).map_err(stopped)?;
+        let evaluation = surrogate.evaluate(&data, train..data.trials.len(), threads()).map_err(failed)?;
+        let mut outcome = Outcome::default();
+        keep(&surrogate, &mut outcome)?;
+        report_training(&surrogate, &history, &mut outcome)?;
+        report_quality(&evaluation, p.test_trials, &mut outcome)?;
+        report_trial(&surrogate, &data, train, &mut outcome)?;
+        report_filters(&surrogate, p.compare_with_tau_ms, &mut outcome)?;
+        Ok(outcome)
+    }
+}
+
+/// Weights as safetensors, and what they belong to.
+fn keep(surrogate: &Surrogate, outcome: &mut Outcome) -> Result<(), StageError> {
+    let arrays: Vec<NamedArray> = surrogate
+        .network
+        .shapes()
+        .into_iter()
+        .zip(&surrogate.weights)
+        .map(|(shape, values)| NamedArray { name: shape.name, shape: shape.dims, values: values.clone() })
+        .collect();
+    outcome.files.insert("weights.safetensors".into(), to_safetensors(&arrays)?);
+    let without = Surrogate { weights: vec![], ..surrogate.clone() };
+    outcome.files.insert("surrogate.json".into(), serde_json::to_vec(&without).map_err(failed)?);
+    Ok(())
+}
+
+fn report_training(surrogate: &Surrogate, history: &[EpochRecord], outcome: &mut Outcome) -> Result<(), StageError> {
+    let count = surrogate.network.parameter_count() as f64;
+    metric(outcome, "parameters", count, ("trainable numbers", ""), (1, "network"));
+    let losses: Vec<(f64, f64)> =
+        history.iter().filter_map(|r| r.train_loss.map(|loss| (r.epoch as f64, loss))).collect();
+    if let Some((_, loss)) = losses.last() {
+        metric(outcome, "train_loss", *loss, ("training loss of the last block", ""), (1, "block"));
+    }
+    let table = Table::new()
+        .with("iteration", losses.iter().map(|l| l.0).collect::<Vec<_>>())?
+        .with("train_loss", losses.iter().map(|l| l.1).collect::<Vec<_>>())?;
+    outcome.table("history", table);
+    let caption = "Mean training loss of each block of iterations.";
+    chart(outcome, ["loss", "Loss", caption], ["iteration", "loss"], vec![series("", losses, Marks::Line)])
+}
+
+fn report_quality(e: &Evaluation, trials: usize, outcome: &mut Outcome) -> Result<(), StageError> {
+    let n = (e.milliseconds, "milliseconds of unseen trials");
+    let error = e.spikes.auc_standard_error;
+    let interval = Interval {
+        low: e.spikes.auc - 1.96 * error,
+        high: (e.spikes.auc + 1.96 * error).min(1.0),
+        level: 0.95,
+        method: "normal, standard error of DeLong et al. 1988".into(),
+    };
+    let variant = format!("{} spikes, {trials} trials, without their first {WARM_UP_MS} ms", e.spikes.spikes);
+    let auc = Estimate::new(e.spikes.auc, "area under the ROC curve", &variant, n.0, n.1);
+    outcome.metric("auc", auc.with_interval(interval));
+    metric(outcome, "auc_standard_error", error, ("standard error of the area (DeLong 1988)", ""), n);
+    let found = e.spikes.true_positives;
+    metric(outcome, "true_positives", found, ("share of spikes found at 0.25 % false positives", ""), n);
+    metric(outcome, "voltage_explained", e.voltage_explained, ("explained variance of the clipped voltage", ""), n);
+    metric(outcome, "calibration_error", e.calibration_error, ("mean error of the predicted chance", ""), n);
+    let index = functional_complexity_index(e.spikes.auc);
+    metric(outcome, "complexity_index", index, ("functional complexity index (Aizenbud et al. 2024)", ""), n);
+    let top = e.calibration.iter().map(|(p, o)| p.max(*o)).fold(1e-6, f64::max);
+    let lines = vec![
+        series("20 bins of equal size", e.calibration.clone(), Marks::Points),
+        series("equal", vec![(0.0, 0.0), (top, top)], Marks::Dashed),
+    ];
+    let caption = "Observed share of milliseconds with a spike against the predicted chance.";
+    chart(outcome, ["calibration", "Calibration", caption], ["predicted chance", "observed share"], lines)?;
+    let lags = e.correlation.iter().enumerate().map(|(k, c)| (k as f64 - LAGS_MS as f64, *c)).collect();
+    let caption = "Correlation of the predicted chance with the spikes; at positive lags the spike comes later.";
+    let lines = vec![series("", lags, Marks::Line)];
+    chart(outcome, ["correlation", "Timing", caption], ["lag (ms)", "correlation"], lines)
+}
+
+/// A test trial: voltage and its prediction, spikes and their chance.
+fn report_trial(surrogate: &Surrogate, data: &Dataset, train: usize, outcome: &mut Outcome) -> Result<(), StageError> {
+    let tested = &data.trials[train..];
+    let Some(trial) = tested.iter().max_by_key(|t| t.response.spikes.len().min(5)) else { return Ok(()) };
+    let predicted = surrogate.predict(&[&trial.input], threads()).map_err(failed)?;
+    let from = WARM_UP_MS.min(trial.input.steps() / 2);
+    let shown = from..trial.input.steps().min(from + 1500);
+    let clip = surrogate.voltage.clip_mv as f32;
+    let line = |values: &[f32]| shown.clone().map(|t| (t as f64, f64::from(values[t].min(clip)))).collect::<Vec<_>>();
+    let lines = vec![
+        series("neuron", line(&trial.response.voltage_mv), Marks::Line),
+        series("surrogate", line(&predicted[0].voltage_mv), Marks::Line),
+    ];
+    let caption = "Clipped voltage of the neuron in a trial that the surrogate has not seen, and its prediction.";
+    chart(outcome, ["voltage", "Voltage", caption], ["time (ms)", "voltage (mV)"], lines)?;
+    let chance = shown.clone().map(|t| (t as f64, f64::from(predicted[0].spike_probability[t]))).collect();
+    let spikes = trial.response.spikes.iter().filter(|s| shown.contains(&(**s as usize)));
+    let lines = vec![
+        series("predicted chance", chance, Marks::Line),
+        series("spikes of the neuron", spikes.map(|s| (f64::from(*s), 1.0)).collect(), Marks::Points),
+    ];
+    let caption = "Predicted chance of a spike in each millisecond, and the spikes that came.";
+    chart(outcome, ["spikes", "Spikes", caption], ["time (ms)", "chance"], lines)
+}
+
+/// Mean filters of excitatory and inhibitory inputs in the first layer.
+fn report_filters(surrogate: &Surrogate, tau_ms: Option<f64>, outcome: &mut Outcome) -> Result<(), StageError> {
+    let Network::Tcn(tcn) = &surrogate.network else { return Ok(()) };
+    let (lags, width) = (tcn.kernels[0], tcn.width);
+    if width > 1 {
+        return Ok(());
+    }
+    let to_spike = f64::from(surrogate.weights[2][0]);
+    let mean_of = |wanted: i8| -> Vec<f64> {
+        let members: Vec<usize> =
+            (0..tcn.inputs).filter(|i| sign(&surrogate.input_names[*i]) == wanted).collect();
+        let weight = |lag: usize| members.iter().map(|i| f64::from(surrogate.weights[0][i * lags + lag])).sum::<f64>();
+        (0..lags).map(|lag| to_spike * weight(lag) / members.len().max(1) as f64).collect()
+    };
+    let (excitatory, inhibitory) = (mean_of(1), mean_of(-1));
+    let sum = |filter: &[f64]| filter.iter().sum::<f64>();
+    let n = (tcn.inputs, "inputs");
+    metric(outcome, "excitatory_filter", sum(&excitatory), ("sum of the mean excitatory filter", ""), n);
+    metric(outcome, "inhibitory_filter", sum(&inhibitory), ("sum of the mean inhibitory filter", ""), n);
+    let line = |filter: &[f64]| filter.iter().enumerate().map(|(lag, w)| (lag as f64, *w)).collect::<Vec<_>>();
+    let mut lines = vec![
+        series("excitatory", line(&excitatory), Marks::Line),
+        series("inhibitory", line(&inhibitory), Marks::Line),
+    ];
+    if let Some(tau) = tau_ms {
+        let kernel: Vec<f64> = (0..lags).map(|lag| (-(lag as f64) / tau).exp()).collect();
+        let r = rheobase_core::statistics::pearson(&excitatory, &kernel).unwrap_or(f64::NAN);
+        metric(outcome, "filter_r", r, ("correlation of the excitatory filter with an exponential", ""), (lags, "lags"));
+        let scale = sum(&excitatory) / sum(&kernel);
+        let scaled: Vec<f64> = kernel.iter().map(|k| scale * k).collect();
+        lines.push(series("exponential of the same area", line(&scaled), Marks::Dashed));
+    }
+    let caption = "Filters from input spikes to the spike head, mean over inputs.";
+    chart(outcome, ["filters", "Filters", caption], ["time since the input spike (ms)", "weight"], lines)
+}

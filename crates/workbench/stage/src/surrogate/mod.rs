@@ -1,0 +1,50 @@
+//! Surrogates of single neurons: what they learn from, and how they are trained and judged.
+
+mod architecture;
+mod imitation;
+mod trials;
+
+pub use imitation::Imitation;
+pub use trials::NeuronTrials;
+
+use rheobase_pipeline::{Artifact, InputHandle, Outcome, StageError};
+use rheobase_surrogate::Error;
+use rheobase_surrogate::data::Dataset;
+use rheobase_surrogate::data::encoding::{decode, encode};
+
+use crate::kind::failed;
+
+/// Input spikes of a neuron and what it did with them.
+#[derive(Debug)]
+pub struct TrialsArtifact;
+
+impl Artifact for TrialsArtifact {
+    const ACCEPTS: &'static [&'static str] = &["trials of a neuron"];
+}
+
+const TRIALS: &str = "trials.bin";
+const INPUTS: &str = "inputs.json";
+
+/// Writes trials into an outcome.
+fn store(data: &Dataset, outcome: &mut Outcome) -> Result<(), StageError> {
+    outcome.files.insert(TRIALS.into(), encode(&data.trials));
+    outcome.files.insert(INPUTS.into(), serde_json::to_vec(&data.input_names).map_err(failed)?);
+    Ok(())
+}
+
+/// Reads the trials of a result.
+fn load(input: &InputHandle) -> Result<Dataset, StageError> {
+    let damaged = || StageError::Failed(format!("the trials of {} are damaged", input.address));
+    Ok(Dataset {
+        input_names: serde_json::from_slice(&input.file(INPUTS)?).map_err(failed)?,
+        trials: decode(&input.file(TRIALS)?).ok_or_else(damaged)?,
+    })
+}
+
+/// An error of the library, or that the user stopped the work.
+fn stopped(error: Error) -> StageError {
+    match error {
+        Error::Core(rheobase_core::Error::Interrupted) => StageError::Interrupted,
+        other => failed(other),
+    }
+}
