@@ -13,6 +13,7 @@ use ndarray::{Array1, Array2, ArrayView2, Axis};
 use rheobase_benches::arrays::{noise, populations, repeats};
 use rheobase_benches::recurrent::{TanhRing, Training};
 use rheobase_benches::session::{nwb, trains};
+use rheobase_benches::surrogate::{Imitation, elm, tcn};
 use rheobase_benches::{cable, networks, plan};
 use rheobase_core::{Seed, Silent};
 use rheobase_fixed_point::Search;
@@ -21,6 +22,7 @@ use rheobase_similarity::inference::{Resample, bootstrap};
 use rheobase_similarity::{Bias, Comparator, Dissimilarity, Rdm, linear_cka};
 use rheobase_spiking::Simulation;
 use rheobase_spiking::network::{NetworkDescription, Precision};
+use rheobase_surrogate::network::Network;
 
 /// A prepared kernel: one call is one part of a hundred of what is counted.
 type Kernel = Box<dyn FnMut()>;
@@ -118,6 +120,20 @@ fn train(cell: Cell) -> Work {
 #[bench::rnn(args = (Training::elman()), setup = train)]
 #[bench::gru(args = (Cell::Gru), setup = train)]
 fn recurrent_step(work: Work) -> Work {
+    run(work)
+}
+
+fn imitate(network: Network) -> Work {
+    let mut imitation = Imitation::new(network, 2, 12);
+    warm(kernel(move || {
+        imitation.step(1);
+    }))
+}
+
+#[library_benchmark]
+#[bench::tcn(args = (tcn(20, 8, 6)), setup = imitate)]
+#[bench::elm(args = (elm(20, 8)), setup = imitate)]
+fn surrogate_step(work: Work) -> Work {
     run(work)
 }
 
@@ -232,6 +248,7 @@ library_benchmark_group!(
         network_step,
         network_build,
         recurrent_step,
+        surrogate_step,
         receptive_field,
         similarity,
         fixed_point_search,

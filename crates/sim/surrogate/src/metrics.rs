@@ -185,8 +185,17 @@ mod tests {
             })
             .collect();
         let pairs = values.iter().filter(|v| v.1).flat_map(|a| values.iter().filter(|v| !v.1).map(move |b| (a.0, b.0)));
-        let wins: Vec<f64> =
-            pairs.map(|(a, b)| if a > b { 1.0 } else if a == b { 0.5 } else { 0.0 }).collect();
+        let wins: Vec<f64> = pairs
+            .map(|(a, b)| {
+                if a > b {
+                    1.0
+                } else if a == b {
+                    0.5
+                } else {
+                    0.0
+                }
+            })
+            .collect();
         let direct = wins.iter().sum::<f64>() / wins.len() as f64;
         let found = scores(&values).discrimination(0.1).unwrap();
         assert!((found.auc - direct).abs() < 1e-12, "{found:?} {direct}");

@@ -229,6 +229,9 @@ impl Training {
             weights[bias][0] = (rate / (1.0 - rate)).ln() as f32;
         }
         let moments = vec![Moments::default(); weights.len()];
-        Learner::new(network, self.loss, seed)?.with_optimizer(optimizer).with_decay(self.weight_decay).with_state(weights, moments)
+        Learner::new(network, self.loss, seed)?
+            .with_optimizer(optimizer)
+            .with_decay(self.weight_decay)
+            .with_state(weights, moments)
     }
 }

@@ -83,7 +83,9 @@ impl Protocol {
         for (name, [least, most], smallest) in ranges {
             if !(least >= smallest && most >= least && most.is_finite()) {
                 let bound = if smallest == f64::MIN { String::new() } else { format!(", from {smallest} up") };
-                return Err(Error::Description(format!("{name} is [{least}, {most}]: give the least and the most{bound}")));
+                return Err(Error::Description(format!(
+                    "{name} is [{least}, {most}]: give the least and the most{bound}"
+                )));
             }
         }
         if self.duration_ms == 0 {
@@ -205,10 +207,7 @@ mod tests {
     use super::*;
 
     fn group() -> Group {
-        Group {
-            excitatory: (0..80).map(|i| (i, 1.0)).collect(),
-            inhibitory: (80..100).map(|i| (i, 1.0)).collect(),
-        }
+        Group { excitatory: (0..80).map(|i| (i, 1.0)).collect(), inhibitory: (80..100).map(|i| (i, 1.0)).collect() }
     }
 
     #[test]

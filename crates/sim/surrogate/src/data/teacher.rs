@@ -140,7 +140,9 @@ impl CellTeacher {
         let steps = (1.0 / self.settings.dt_ms).round();
         if steps < 1.0 || (steps * self.settings.dt_ms - 1.0).abs() > 1e-9 {
             let dt_ms = self.settings.dt_ms;
-            return Err(Error::Description(format!("a step of {dt_ms} ms does not divide the bins of 1 ms; 0.025 does")));
+            return Err(Error::Description(format!(
+                "a step of {dt_ms} ms does not divide the bins of 1 ms; 0.025 does"
+            )));
         }
         Ok(steps as usize)
     }

@@ -1,6 +1,6 @@
 //! Causal convolutions over time, forward and back.
 //!
-//! y[t] = b + sum_j W_j x[t - (taps - 1) + j], with zeros before the beginning (left padding). Frames lie one after the other with
+//! `y[t] = b + sum_j W_j x[t - (taps - 1) + j]`, with zeros before the beginning (left padding). Frames lie one after the other with
 //! the padding in front, so that the taps of one output are a single contiguous row: a convolution is a matrix product whose left
 //! operand has overlapping rows, and nothing is copied. The way back by the input is the same product over errors that are padded
 //! at the end, with the taps in reverse.

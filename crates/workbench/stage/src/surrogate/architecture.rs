@@ -114,7 +114,9 @@ impl ArchitecturePart {
             Self::Lstm { units } => {
                 Network::Recurrent(Recurrent { cell: Cell::Lstm, inputs, units: *units, heads: HEADS })
             }
-            Self::Gru { units } => Network::Recurrent(Recurrent { cell: Cell::Gru, inputs, units: *units, heads: HEADS }),
+            Self::Gru { units } => {
+                Network::Recurrent(Recurrent { cell: Cell::Gru, inputs, units: *units, heads: HEADS })
+            }
         }
     }
 }

@@ -194,8 +194,7 @@ fn report_filters(surrogate: &Surrogate, tau_ms: Option<f64>, outcome: &mut Outc
     }
     let to_spike = f64::from(surrogate.weights[2][0]);
     let mean_of = |wanted: i8| -> Vec<f64> {
-        let members: Vec<usize> =
-            (0..tcn.inputs).filter(|i| sign(&surrogate.input_names[*i]) == wanted).collect();
+        let members: Vec<usize> = (0..tcn.inputs).filter(|i| sign(&surrogate.input_names[*i]) == wanted).collect();
         let weight = |lag: usize| members.iter().map(|i| f64::from(surrogate.weights[0][i * lags + lag])).sum::<f64>();
         (0..lags).map(|lag| to_spike * weight(lag) / members.len().max(1) as f64).collect()
     };
@@ -212,7 +211,13 @@ fn report_filters(surrogate: &Surrogate, tau_ms: Option<f64>, outcome: &mut Outc
     if let Some(tau) = tau_ms {
         let kernel: Vec<f64> = (0..lags).map(|lag| (-(lag as f64) / tau).exp()).collect();
         let r = rheobase_core::statistics::pearson(&excitatory, &kernel).unwrap_or(f64::NAN);
-        metric(outcome, "filter_r", r, ("correlation of the excitatory filter with an exponential", ""), (lags, "lags"));
+        metric(
+            outcome,
+            "filter_r",
+            r,
+            ("correlation of the excitatory filter with an exponential", ""),
+            (lags, "lags"),
+        );
         let scale = sum(&excitatory) / sum(&kernel);
         let scaled: Vec<f64> = kernel.iter().map(|k| scale * k).collect();
         lines.push(series("exponential of the same area", line(&scaled), Marks::Dashed));

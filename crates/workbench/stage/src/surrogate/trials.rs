@@ -88,7 +88,8 @@ impl Kind for NeuronTrials {
     const ROLE: Role = Role::Data;
     const KIND: &'static str = "neuron-trials";
     const VERSION: u32 = 1;
-    const ABOUT: &'static str = "input spikes of a simulated neuron with its spikes and voltage, for surrogates to learn";
+    const ABOUT: &'static str =
+        "input spikes of a simulated neuron with its spikes and voltage, for surrogates to learn";
     const OUTPUTS: &'static [OutputInfo] = &[main_output("trials of a neuron")];
 
     fn check(p: &TrialsParameters) -> Vec<Complaint> {
@@ -138,7 +139,9 @@ impl TrialsParameters {
                 let own = self.groups.is_empty().then_some(place.section);
                 let Some(group) = own.or(group_of[compartment]) else {
                     let (place, groups) = (cell.describe(compartment), self.groups.join(", "));
-                    return Err(Error::Description(format!("a synapse in {place} lies in none of the groups {groups}")));
+                    return Err(Error::Description(format!(
+                        "a synapse in {place} lies in none of the groups {groups}"
+                    )));
                 };
                 let input = PlacedInput {
                     compartment,
