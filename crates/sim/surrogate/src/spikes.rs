@@ -7,13 +7,20 @@ use serde::{Deserialize, Serialize};
 use crate::{Error, Result};
 
 /// The input spikes of one trial, in bins of 1 ms.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InputSpikes {
     inputs: usize,
     /// Inputs that are active, step after step; within a step in order. An input twice in a step counts twice.
     active: Vec<u32>,
     /// Where each step begins in `active`, and the end.
     starts: Vec<usize>,
+}
+
+impl Default for InputSpikes {
+    /// No step and no input.
+    fn default() -> Self {
+        Self { inputs: 0, active: vec![], starts: vec![0] }
+    }
 }
 
 impl InputSpikes {
