@@ -93,26 +93,35 @@ impl Scores {
         })
     }
 
-    /// Mean difference between predicted and observed chance over `bins` bins of equal numbers of milliseconds, each weighted alike,
-    /// and the bins: (predicted, observed). Scores are probabilities.
+    /// Expected calibration error (Naeini et al. 2015), the difference between predicted and observed chance averaged over
+    /// milliseconds, and (predicted, observed) of each bin. Scores are probabilities; bins hold equal numbers of expected spikes, because almost
+    /// all milliseconds have a chance near zero.
     ///
     /// # Errors
-    /// If there are fewer milliseconds than bins.
+    /// If there are fewer milliseconds than bins, or no spike is expected anywhere.
     pub fn calibration(&self, bins: usize) -> Result<(f64, Vec<(f64, f64)>)> {
         let total = self.scores.len();
-        if bins == 0 || total < bins {
-            return Err(Error::Data(format!("{total} milliseconds cannot fill {bins} bins")));
+        let expected: f64 = self.scores.iter().map(|s| f64::from(*s)).sum();
+        if bins == 0 || total < bins || expected.is_nan() || expected <= 0.0 {
+            return Err(Error::Data(format!(
+                "{total} milliseconds with {expected} expected spikes cannot fill {bins} bins"
+            )));
         }
         let mut order: Vec<usize> = (0..total).collect();
         order.sort_by(|a, b| self.scores[*a].total_cmp(&self.scores[*b]));
-        let curve: Vec<(f64, f64)> = (0..bins)
-            .map(|k| {
-                let own = &order[k * total / bins..(k + 1) * total / bins];
-                let mean = |f: &dyn Fn(usize) -> f64| own.iter().map(|i| f(*i)).sum::<f64>() / own.len() as f64;
-                (mean(&|i| f64::from(self.scores[i])), mean(&|i| f64::from(self.spikes[i])))
-            })
-            .collect();
-        let error = curve.iter().map(|(p, o)| (p - o).abs()).sum::<f64>() / bins as f64;
+        let (mut curve, mut error) = (Vec::with_capacity(bins), 0.0);
+        let (mut seen, mut count, mut predicted, mut observed) = (0.0, 0.0, 0.0, 0.0);
+        for (k, &i) in order.iter().enumerate() {
+            let score = f64::from(self.scores[i]);
+            (seen, count, predicted) = (seen + score, count + 1.0, predicted + score);
+            observed += f64::from(self.spikes[i]);
+            let full = seen >= expected * (curve.len() + 1) as f64 / bins as f64;
+            if k + 1 == total || (full && curve.len() + 1 < bins) {
+                error += f64::abs(predicted - observed) / total as f64;
+                curve.push((predicted / count, observed / count));
+                (count, predicted, observed) = (0.0, 0.0, 0.0);
+            }
+        }
         Ok((error, curve))
     }
 }

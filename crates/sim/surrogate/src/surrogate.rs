@@ -67,7 +67,7 @@ pub struct Evaluation {
     pub spikes: Discrimination,
     /// Share of the variance of the clipped voltage that is explained.
     pub voltage_explained: f64,
-    /// Mean difference of predicted and observed chance of a spike, over 20 bins.
+    /// Expected calibration error of the chance of a spike, over 20 bins.
     pub calibration_error: f64,
     /// Predicted and observed chance in each of them.
     pub calibration: Vec<(f64, f64)>,
@@ -188,6 +188,22 @@ impl Surrogate {
             milliseconds: scores.scores.len(),
         })
     }
+}
+
+/// Refuses trials on which no surrogate can be judged, before hours of training.
+///
+/// # Errors
+/// If none of them holds a spike after the warm-up.
+pub fn check_testable(trials: &[Trial]) -> Result<()> {
+    let judged = |t: &Trial| t.response.spikes.iter().any(|s| *s as usize >= WARM_UP_MS.min(t.input.steps() / 2));
+    if trials.iter().any(judged) {
+        return Ok(());
+    }
+    Err(Error::Data(format!(
+        "none of the {} trials to test on holds a spike after its first {WARM_UP_MS} ms: keep more trials for testing, or raise the \
+         excitation",
+        trials.len()
+    )))
 }
 
 /// Sums for the correlation of probabilities with spikes at lags.

@@ -10,7 +10,7 @@ use rheobase_surrogate::Surrogate;
 use rheobase_surrogate::data::Dataset;
 use rheobase_surrogate::metrics::functional_complexity_index;
 use rheobase_surrogate::network::Network;
-use rheobase_surrogate::surrogate::{Evaluation, LAGS_MS, WARM_UP_MS};
+use rheobase_surrogate::surrogate::{Evaluation, LAGS_MS, WARM_UP_MS, check_testable};
 use rheobase_surrogate::training::{Surroundings, Training};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -76,6 +76,7 @@ impl Kind for Imitation {
     fn run(p: &SurrogateParameters, context: &Context<'_>) -> Result<Outcome, StageError> {
         let data = load(context.input(&p.of)?)?;
         let train = data.trials.len().saturating_sub(p.test_trials);
+        check_testable(&data.trials[train..]).map_err(failed)?;
         let network = p.architecture.network(&data.input_names);
         network.check().map_err(failed)?;
         let mut checkpoints = FolderCheckpoints::new(&context.scratch, context.progress);
@@ -144,12 +145,18 @@ fn report_quality(e: &Evaluation, trials: usize, outcome: &mut Outcome) -> Resul
     let found = e.spikes.true_positives;
     metric(outcome, "true_positives", found, ("share of spikes found at 0.25 % false positives", ""), n);
     metric(outcome, "voltage_explained", e.voltage_explained, ("explained variance of the clipped voltage", ""), n);
-    metric(outcome, "calibration_error", e.calibration_error, ("mean error of the predicted chance", ""), n);
+    metric(
+        outcome,
+        "calibration_error",
+        e.calibration_error,
+        ("expected calibration error of the chance of a spike (Naeini et al. 2015)", ""),
+        n,
+    );
     let index = functional_complexity_index(e.spikes.auc);
     metric(outcome, "complexity_index", index, ("functional complexity index (Aizenbud et al. 2024)", ""), n);
     let top = e.calibration.iter().map(|(p, o)| p.max(*o)).fold(1e-6, f64::max);
     let lines = vec![
-        series("20 bins of equal size", e.calibration.clone(), Marks::Points),
+        series("20 bins of equal numbers of expected spikes", e.calibration.clone(), Marks::Points),
         series("equal", vec![(0.0, 0.0), (top, top)], Marks::Dashed),
     ];
     let caption = "Observed share of milliseconds with a spike against the predicted chance.";

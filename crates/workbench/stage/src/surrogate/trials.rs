@@ -213,8 +213,13 @@ fn report(data: &Dataset, outcome: &mut Outcome) -> std::result::Result<(), Stag
     let caption = "Voltage where it is read, at the end of each millisecond, in one trial.";
     chart(outcome, ["voltage", "A trial", caption], ["time (ms)", "voltage (mV)"], lines)?;
     let events = shown.input.events().filter(|(step, _)| *step < length);
-    let raster = events.map(|(step, input)| (step as f64, input as f64)).collect();
+    // A short stroke for each spike, lifted between them.
+    let stroke = |(step, input): (usize, usize)| {
+        let (t, row) = (step as f64, input as f64);
+        [(t, row), (t, row + 0.9), (f64::NAN, f64::NAN)]
+    };
+    let raster = events.flat_map(stroke).collect();
     let caption = "Input spikes of the same trial; every row is a synapse.";
-    let lines = vec![series("", raster, Marks::Points)];
+    let lines = vec![series("", raster, Marks::Paths)];
     chart(outcome, ["input", "Its input", caption], ["time (ms)", "synapse"], lines)
 }

@@ -1,0 +1,101 @@
+//! Surrogates through the command: a killed generation and a killed training go on to the same bytes; mistakes are told clearly.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use rheobase_tests::{Workplace, stderr};
+
+fn workplace() -> Workplace {
+    Workplace::new(env!("CARGO_BIN_EXE_rheobase"))
+}
+
+/// A small active cell, two minutes of it, and a surrogate.
+const PIPELINE: &str = r#"
+[pipeline]
+name = "imitate"
+question = "Does a killed run go on where it was?"
+seed = 3
+
+[data.cell]
+kind = "cell"
+cable = [{ g_leak_s_per_cm2 = 1e-4, e_leak_mv = -65.0 }]
+insert = [{ region = "soma", mechanism = "hodgkin-huxley" }]
+morphology = { kind = "star", soma_diameter_um = 20, arms = 3, length_um = 100, diameter_um = 1.0 }
+
+[data.trials]
+kind = "neuron-trials"
+of = "data.cell"
+trials = 80
+threshold_mv = 0.0
+protocol = { duration_ms = 1500, excitatory_per_100_ms = [0, 30], inhibitory_difference = [-20, 0], hold_ms = [25, 100], smoothing_ms = [10, 40] }
+synapses = [
+  { region = "dend", each = 2, excites = true, receptors = [{ shape = { kind = "exponential", tau_ms = 3.0 }, g_ns = 2.0, e_mv = 0.0 }] },
+  { region = "soma", excites = false, receptors = [{ shape = { kind = "exponential", tau_ms = 8.0 }, g_ns = 1.0, e_mv = -80.0 }] },
+]
+
+[model.surrogate]
+kind = "surrogate"
+of = "data.trials"
+architecture = { kind = "convolutional", width = 16, kernels = [20, 10] }
+training = { iterations = 3000, report_every = 20, loss = { burn_in = 50 } }
+test_trials = 8
+"#;
+
+/// Whether a file whose name begins so lies in a folder of scratch.
+fn in_scratch(place: &Workplace, start: &str) -> bool {
+    let files = |folder: &Path| std::fs::read_dir(folder).into_iter().flatten().flatten();
+    files(&place.path().join("reports/store/scratch"))
+        .flat_map(|f| files(&f.path()).collect::<Vec<_>>())
+        .any(|f| f.file_name().to_string_lossy().starts_with(start))
+}
+
+/// Runs the pipeline until such a file is there, and kills it.
+fn kill_at(place: &Workplace, start: &str) {
+    let mut child = place.command(&["run", "imitate.toml"]).spawn().unwrap();
+    let deadline = Instant::now() + Duration::from_secs(120);
+    while !in_scratch(place, start) && Instant::now() < deadline {
+        assert!(child.try_wait().unwrap().is_none(), "the run ended before it left {start}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    // On Unix `kill` is SIGKILL.
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(in_scratch(place, start), "no {start} within two minutes");
+}
+
+#[test]
+fn a_generation_and_a_training_killed_midway_end_in_the_bytes_of_a_whole_run() {
+    let (killed, whole) = (workplace(), workplace());
+    for place in [&killed, &whole] {
+        place.write("imitate.toml", PIPELINE);
+    }
+    kill_at(&killed, "trials-000001");
+    kill_at(&killed, "checkpoint");
+    let resumed = killed.run(&["run", "imitate.toml"]);
+    assert!(stderr(&resumed).contains("resuming after iteration"), "{}", stderr(&resumed));
+    assert!(resumed.status.success(), "{}", stderr(&resumed));
+    assert!(whole.run(&["run", "imitate.toml", "--jobs", "1"]).status.success());
+    assert_eq!(killed.report("imitate/summary.json"), whole.report("imitate/summary.json"));
+    assert!(killed.objects() == whole.objects(), "the stores differ");
+}
+
+#[test]
+fn mistakes_say_what_would_be_right() {
+    let place = workplace();
+    let told = |text: String| {
+        place.write("imitate.toml", &text);
+        let output = place.run(&["run", "imitate.toml"]);
+        assert!(!output.status.success());
+        // Lines are broken to the width of the terminal.
+        stderr(&output).split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    let few = PIPELINE.replace("trials = 80", "trials = 10");
+    let text = told(few.replace("threshold_mv = 0.0", "threshold_mv = 90.0"));
+    assert!(text.contains("none of the 8 trials to test on holds a spike after its first 500 ms"), "{text}");
+    let text = told(PIPELINE.replace("of = \"data.cell\"\n", ""));
+    assert!(text.contains("give `of` and `synapses` together, or neither"), "{text}");
+    let text = told(PIPELINE.replace("hold_ms = [25, 100]", "hold_ms = [100, 25]"));
+    assert!(text.contains("hold_ms is [100, 25]: give the least and the most, from 1 up"), "{text}");
+    let text = told(PIPELINE.replace("kernels = [20, 10]", "kernels = [20, 0]"));
+    assert!(text.contains("kernels [20, 0]: one for each layer, each at least 1 ms"), "{text}");
+}
