@@ -41,26 +41,26 @@ training = { iterations = 3000, report_every = 20, loss = { burn_in = 50 } }
 test_trials = 8
 "#;
 
-/// Whether a file whose name begins so lies in a folder of scratch.
-fn in_scratch(place: &Workplace, start: &str) -> bool {
+/// Whether a file of this name lies in a folder of scratch; while it is written it has another.
+fn in_scratch(place: &Workplace, name: &str) -> bool {
     let files = |folder: &Path| std::fs::read_dir(folder).into_iter().flatten().flatten();
     files(&place.path().join("reports/store/scratch"))
         .flat_map(|f| files(&f.path()).collect::<Vec<_>>())
-        .any(|f| f.file_name().to_string_lossy().starts_with(start))
+        .any(|f| f.file_name() == name)
 }
 
 /// Runs the pipeline until such a file is there, and kills it.
-fn kill_at(place: &Workplace, start: &str) {
+fn kill_at(place: &Workplace, name: &str) {
     let mut child = place.command(&["run", "imitate.toml"]).spawn().unwrap();
     let deadline = Instant::now() + Duration::from_secs(120);
-    while !in_scratch(place, start) && Instant::now() < deadline {
-        assert!(child.try_wait().unwrap().is_none(), "the run ended before it left {start}");
+    while !in_scratch(place, name) && Instant::now() < deadline {
+        assert!(child.try_wait().unwrap().is_none(), "the run ended before it left {name}");
         std::thread::sleep(Duration::from_millis(5));
     }
     // On Unix `kill` is SIGKILL.
     child.kill().unwrap();
     child.wait().unwrap();
-    assert!(in_scratch(place, start), "no {start} within two minutes");
+    assert!(in_scratch(place, name), "no {name} within two minutes");
 }
 
 #[test]
