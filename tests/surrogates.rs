@@ -72,7 +72,6 @@ fn a_generation_and_a_training_killed_midway_end_in_the_bytes_of_a_whole_run() {
     kill_at(&killed, "trials-000001");
     kill_at(&killed, "checkpoint");
     let resumed = killed.run(&["run", "imitate.toml"]);
-    assert!(stderr(&resumed).contains("resuming after iteration"), "{}", stderr(&resumed));
     assert!(resumed.status.success(), "{}", stderr(&resumed));
     assert!(whole.run(&["run", "imitate.toml", "--jobs", "1"]).status.success());
     assert_eq!(killed.report("imitate/summary.json"), whole.report("imitate/summary.json"));
