@@ -1,4 +1,7 @@
-//! Surrogates through the command: mistakes are told clearly.
+//! Surrogates through the command: a killed generation and a killed training go on to the same bytes; mistakes are told clearly.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
 
 use rheobase_tests::{Workplace, stderr};
 
@@ -10,7 +13,7 @@ fn workplace() -> Workplace {
 const PIPELINE: &str = r#"
 [pipeline]
 name = "imitate"
-question = "What does a small cell do with its input?"
+question = "Does a killed run go on where it was?"
 seed = 3
 
 [data.cell]
@@ -37,6 +40,44 @@ architecture = { kind = "convolutional", width = 16, kernels = [20, 10] }
 training = { iterations = 3000, report_every = 20, loss = { burn_in = 50 } }
 test_trials = 8
 "#;
+
+/// Whether a file of this name lies in a folder of scratch; while it is written it has another.
+fn in_scratch(place: &Workplace, name: &str) -> bool {
+    let files = |folder: &Path| std::fs::read_dir(folder).into_iter().flatten().flatten();
+    files(&place.path().join("reports/store/scratch"))
+        .flat_map(|f| files(&f.path()).collect::<Vec<_>>())
+        .any(|f| f.file_name() == name)
+}
+
+/// Runs the pipeline until such a file is there, and kills it.
+fn kill_at(place: &Workplace, name: &str) {
+    let mut child = place.command(&["run", "imitate.toml"]).spawn().unwrap();
+    let deadline = Instant::now() + Duration::from_secs(120);
+    while !in_scratch(place, name) && Instant::now() < deadline {
+        assert!(child.try_wait().unwrap().is_none(), "the run ended before it left {name}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    // On Unix `kill` is SIGKILL.
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(in_scratch(place, name), "no {name} within two minutes");
+}
+
+#[test]
+fn a_generation_and_a_training_killed_midway_end_in_the_bytes_of_a_whole_run() {
+    let (killed, whole) = (workplace(), workplace());
+    for place in [&killed, &whole] {
+        place.write("imitate.toml", PIPELINE);
+    }
+    kill_at(&killed, "trials-000001");
+    kill_at(&killed, "checkpoint");
+    let resumed = killed.run(&["run", "imitate.toml"]);
+    assert!(stderr(&resumed).contains("resuming after iteration"), "{}", stderr(&resumed));
+    assert!(resumed.status.success(), "{}", stderr(&resumed));
+    assert!(whole.run(&["run", "imitate.toml", "--jobs", "1"]).status.success());
+    assert_eq!(killed.report("imitate/summary.json"), whole.report("imitate/summary.json"));
+    assert!(killed.objects() == whole.objects(), "the stores differ");
+}
 
 #[test]
 fn mistakes_say_what_would_be_right() {
