@@ -45,6 +45,13 @@ impl Learner {
         self
     }
 
+    /// Lets the spike head say this chance of a spike before it has learnt anything.
+    pub(crate) fn expect_rate(&mut self, rate: f64) {
+        if let Some(bias) = self.network.shapes().iter().position(|s| s.name == "output.bias") {
+            self.weights[bias][0] = (rate / (1.0 - rate)).ln() as f32;
+        }
+    }
+
     /// Goes on from weights and optimiser memory.
     ///
     /// # Errors

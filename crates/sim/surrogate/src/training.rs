@@ -224,14 +224,8 @@ impl Training {
             )));
         }
         let rate = spikes as f64 / steps as f64;
-        let mut weights = network.initial(&seed.child("weights"))?;
-        if let Some(bias) = network.shapes().iter().position(|s| s.name == "output.bias") {
-            weights[bias][0] = (rate / (1.0 - rate)).ln() as f32;
-        }
-        let moments = vec![Moments::default(); weights.len()];
-        Learner::new(network, self.loss, seed)?
-            .with_optimizer(optimizer)
-            .with_decay(self.weight_decay)
-            .with_state(weights, moments)
+        let mut learner = Learner::new(network, self.loss, &seed.child("weights"))?;
+        learner.expect_rate(rate);
+        Ok(learner.with_optimizer(optimizer).with_decay(self.weight_decay))
     }
 }
