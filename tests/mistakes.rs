@@ -176,3 +176,17 @@ architecture = { kind = "gabor-energy", shape_px = [16, 16] }
         assert!(text.contains(part), "{part} is missing in\n{text}");
     }
 }
+
+#[test]
+fn a_device_that_is_not_there_is_said_before_anything_runs() {
+    let place = workplace();
+    place.write(
+        "device.toml",
+        "[pipeline]\nname = \"device\"\nquestion = \"?\"\ndevice = \"abacus\"\n\n[data.digits]\nkind = \"digits\"\n",
+    );
+    let output = place.run(&["run", "device.toml"]);
+    assert_eq!(output.status.code(), Some(2));
+    let text = stderr(&output);
+    assert!(text.contains("device `abacus` is not available in this build; available: cpu"), "{text}");
+    assert!(!place.path().join("reports/device").exists());
+}

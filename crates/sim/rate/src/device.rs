@@ -7,16 +7,22 @@ use crate::{Error, Result};
 /// The device of this name: `cpu`, and `cuda` or `wgpu` in builds with that feature.
 ///
 /// # Errors
-/// If this build does not have the device; the message lists those it has.
+/// If this build does not have the device, with those it has, or if this machine has none.
 pub fn by_name(name: &str) -> Result<Device> {
     match name {
         "cpu" => Ok(Device::flex()),
         #[cfg(feature = "cuda")]
-        "cuda" => Ok(Device::cuda(0)),
+        "cuda" => present(burn::tensor::DeviceType::Cuda, name).map(|()| Device::cuda(0)),
         #[cfg(feature = "wgpu")]
-        "wgpu" => Ok(Device::wgpu(Default::default())),
+        "wgpu" => present(burn::tensor::DeviceType::Wgpu, name).map(|()| Device::wgpu(Default::default())),
         other => Err(Error::Device(other.to_owned(), available().join(", "))),
     }
+}
+
+/// Refuses a device that this machine does not have, before the work begins.
+#[cfg(any(feature = "cuda", feature = "wgpu"))]
+fn present(kind: burn::tensor::DeviceType, name: &str) -> Result<()> {
+    if Device::enumerate(kind).into_vec().is_empty() { Err(Error::NoDevice(name.to_owned())) } else { Ok(()) }
 }
 
 /// Names of the devices of this build.

@@ -37,6 +37,12 @@ pub enum Error {
     /// A device that this program was not built for.
     #[error("device `{0}` is not available in this build; available: {1}")]
     Device(String, String),
+    /// A device that this machine does not have.
+    #[error(
+        "device `{0}`: this machine shows no such GPU; look whether its driver is found (for wgpu a Vulkan driver, which VK_DRIVER_FILES \
+         can name), or set device = \"cpu\""
+    )]
+    NoDevice(String),
     /// Interrupted, or an array that does not fit.
     #[error(transparent)]
     Core(#[from] rheobase_core::Error),

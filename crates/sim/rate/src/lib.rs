@@ -10,7 +10,8 @@
 //! | [`learning`] | learning rule | gradient (SGD, Adam), feedback alignment, Hebb, Oja, eigenvectors, FastICA |
 //! | [`recurrent`] | architecture and more | recurrent networks of five kinds of cells, their gradients and training |
 //! | [`pattern_formation`] | theory | which maps learning to read out place cells should grow |
-//! | [`product`], [`scalar`] | | packed matrix products, single and double precision
+//! | [`product`], [`scalar`] | | packed matrix products, single and double precision |
+//! | [`device`], [`optimizer`], [`tensors`] | | where tensors live, how gradients become steps |
 //! | [`training`] | | the loop they share: epochs, history, checkpoints |
 //!
 //! [`Model`] is what comes out: a [`rheobase_core::Probe`], and for networks a [`rheobase_core::Lesion`].
@@ -27,7 +28,7 @@ pub mod pattern_formation;
 pub mod product;
 pub mod recurrent;
 pub mod scalar;
-mod tensors;
+pub mod tensors;
 pub mod training;
 
 pub use error::{Error, Result};

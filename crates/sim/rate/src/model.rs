@@ -132,6 +132,14 @@ impl Model {
         let (values, units, shape, transposed) = match self {
             Self::Feedforward { network, parameters } => {
                 let (_, layer) = network.layers.first()?;
+                if let Layer::Sparse { outputs, fan_in, sources: Some(sources), .. } = layer {
+                    let [1, rows, columns] = network.input else { return None };
+                    let mut images = Array2::zeros((*outputs, rows * columns));
+                    for (k, (source, weight)) in sources.iter().zip(&parameters[0]).enumerate() {
+                        images[[k / fan_in, *source as usize]] += f64::from(*weight);
+                    }
+                    return Some((images, [rows, columns]));
+                }
                 let shape = layer.weight_shape();
                 match shape[..] {
                     [filters, 1, rows, columns] => (&parameters[0], filters, [rows, columns], false),

@@ -6,13 +6,14 @@
 //! | [`data`] | stimulation protocols, neurons to imitate, trials in chunks that survive a kill |
 //! | [`network`] | temporal convolutional network, expressive leaky memory neuron, LSTM and GRU |
 //! | [`loss`] | spikes (cross-entropy, focal) and voltage |
+//! | [`learner`] | one step of training, by our own kernels or on an accelerator |
 //! | [`training`] | random windows, a falling step size, checkpoints |
 //! | [`metrics`] | area under the curve, true positives, calibration, complexity index |
 //! | [`surrogate`] | what comes out: predictions and their judgement |
 
 pub mod data;
 mod error;
-mod learner;
+pub mod learner;
 pub mod loss;
 pub mod metrics;
 pub mod network;

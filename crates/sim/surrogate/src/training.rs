@@ -1,5 +1,6 @@
 //! Training a surrogate on random windows of trials, with a falling step size and checkpoints.
 
+use burn::tensor::Device;
 use rand::RngExt;
 use rheobase_core::{Progress, Seed};
 use rheobase_rate::optimizer::{Moments, Optimizer};
@@ -8,7 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::data::Dataset;
-use crate::learner::Learner;
+use crate::learner::{Learner, Placed};
 use crate::loss::Loss;
 use crate::network::Network;
 use crate::spikes::{InputSpikes, SpikeBatch};
@@ -86,6 +87,8 @@ pub struct Surroundings<'a> {
     pub seed: Seed,
     /// Threads; they change no byte.
     pub threads: usize,
+    /// Accelerator that trains convolutional networks; without one, and for all others, our own kernels do.
+    pub device: Option<Device>,
     /// Where progress goes.
     pub progress: &'a dyn Progress,
     /// Where checkpoints go.
@@ -144,7 +147,7 @@ impl Training {
         surroundings: Surroundings<'_>,
     ) -> Result<(Surrogate, Vec<EpochRecord>)> {
         self.check(data, train)?;
-        let Surroundings { seed, threads, progress, checkpoints } = surroundings;
+        let Surroundings { seed, threads, device, progress, checkpoints } = surroundings;
         if network.inputs() != data.input_names.len() {
             let (network, data) = (network.inputs(), data.input_names.len());
             return Err(Error::Data(format!("a network with {network} inputs for a neuron with {data}")));
@@ -165,6 +168,10 @@ impl Training {
                 ..Checkpoint::default()
             },
         };
+        let mut learner = Placed::new(learner, device.as_ref());
+        if device.is_some() && matches!(learner, Placed::Here(_)) {
+            progress.note("only convolutional networks train on a device: this one trains on the cpu");
+        }
         let blocks = self.iterations.div_ceil(self.report_every);
         while state.epochs_done < blocks {
             let first = state.epochs_done * self.report_every;
@@ -185,7 +192,7 @@ impl Training {
                 let spikes: Vec<InputSpikes> =
                     windows.iter().map(|(trial, from)| trial.input.window(*from, self.window_ms)).collect();
                 let targets = targets(&windows, self.window_ms, heads, &voltage);
-                let value = learner.step(&SpikeBatch::new(&spikes)?, &targets, self.rate_at(iteration), threads);
+                let value = learner.step(&SpikeBatch::new(&spikes)?, &targets, self.rate_at(iteration), threads)?;
                 if !value.is_finite() {
                     let what = format!("the loss is {value}");
                     return Err(Error::Diverged { iteration: iteration + 1, what, rate: self.rate });
@@ -193,8 +200,7 @@ impl Training {
                 sum += value;
             }
             state.epochs_done += 1;
-            state.parameters = learner.weights().to_vec();
-            state.moments = learner.moments().to_vec();
+            (state.parameters, state.moments) = learner.state()?;
             state.history.push(EpochRecord {
                 epoch: last,
                 train_loss: Some(sum / (last - first) as f64),

@@ -10,6 +10,8 @@
 //! | [`motor`] | reaching with a two-joint arm, muscle patterns of many reaches |
 //! | [`space`] | path integration with place, direction and Cartesian read-outs, head-centred localisation |
 //!
+//! [`stroke_digits`] draws images of digits to be told apart.
+//!
 //! [`AnyTask`] is one of them, told apart by `kind`.
 
 mod choice;
@@ -19,6 +21,7 @@ pub mod memory;
 pub mod motor;
 pub mod pattern;
 pub mod space;
+pub mod stroke_digits;
 mod timing;
 mod trial;
 

@@ -64,6 +64,7 @@ pub fn absent_data(planned: &Planned, node: &PlanNode) -> Vec<String> {
 /// Runs a plan, writes plan.lock, summary.json and report.html, and returns the summary.
 pub fn run(planned: &Planned, arguments: &RunArguments, settings: &Settings) -> Result<Summary, Failure> {
     let started = Instant::now();
+    rheobase_stage::require_device(&planned.plan.header.device).map_err(Failure::User)?;
     planned.plan.write(&planned.folder.join("plan.lock"))?;
     let screen = Screen::new(settings.progress);
     let jobs = arguments.jobs.unwrap_or_else(provenance::cores).max(1);

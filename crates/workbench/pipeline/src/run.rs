@@ -224,7 +224,11 @@ impl Runner<'_> {
             library: self.library,
         };
         let stage = Plan::stage(node, self.registry)?;
-        match stage.run(&node.parameters, &context) {
+        // A panic is a defect of the stage. It must neither stop the other nodes nor leave the run waiting for this one. What the stage was
+        // working on is dropped, so nothing half done is seen again.
+        let attempt = std::panic::AssertUnwindSafe(|| stage.run(&node.parameters, &context));
+        let outcome = std::panic::catch_unwind(attempt).unwrap_or_else(|panic| Err(StageError::Failed(told(&*panic))));
+        match outcome {
             Ok(outcome) => {
                 let cost = Cost { wall_s: started.elapsed().as_secs_f64(), peak_memory_mib: peak_memory_mib() };
                 let record = self.store.put(&node.key, &node.kind, &outcome, cost)?;
@@ -252,6 +256,12 @@ impl Runner<'_> {
         });
         self.run_node(plan, node, inputs.collect())
     }
+}
+
+/// What a panic said.
+fn told(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
+    format!("a defect of this program, please report it: {}", text.unwrap_or("it panicked without a message"))
 }
 
 fn distinct_inputs(node: &PlanNode) -> std::collections::BTreeSet<usize> {

@@ -20,6 +20,7 @@ use kind::Adapter;
 /// Every kind of node. A new kind is one file and one line here; schema, help, listing and completion follow from it.
 static STAGES: &[&dyn Stage] = &[
     &Adapter::<data::Digits>::NEW,
+    &Adapter::<data::DrawnDigits>::NEW,
     &Adapter::<data::LabelledImages>::NEW,
     &Adapter::<data::NaturalImagePatches>::NEW,
     &Adapter::<data::File>::NEW,
@@ -30,7 +31,9 @@ static STAGES: &[&dyn Stage] = &[
     &Adapter::<model::Network>::NEW,
     &Adapter::<recurrent::RecurrentModel>::NEW,
     &Adapter::<surrogate::Imitation>::NEW,
+    &Adapter::<surrogate::SurrogateCurves>::NEW,
     &Adapter::<analysis::Sta>::NEW,
+    &Adapter::<analysis::Classification>::NEW,
     &Adapter::<analysis::GaborFits>::NEW,
     &Adapter::<analysis::OrientationTuning>::NEW,
     &Adapter::<analysis::ActivityStatistics>::NEW,
@@ -86,3 +89,11 @@ static STAGES: &[&dyn Stage] = &[
 
 /// The registry of this program.
 pub const REGISTRY: Registry = Registry::new(STAGES);
+
+/// Refuses a device that this build or this machine does not have.
+///
+/// # Errors
+/// With what there is.
+pub fn require_device(name: &str) -> Result<(), String> {
+    rheobase_rate::device::by_name(name).map(|_| ()).map_err(|e| e.to_string())
+}

@@ -6,6 +6,7 @@
 mod graded;
 mod kinetic;
 mod receptor;
+mod receptor_bank;
 mod short_term;
 mod source;
 
@@ -16,4 +17,4 @@ pub use short_term::ShortTermPlasticity;
 pub use source::{SpikeSource, gaussian_smooth};
 
 pub(crate) use kinetic::KineticBank;
-pub(crate) use receptor::ReceptorBank;
+pub(crate) use receptor_bank::ReceptorBank;

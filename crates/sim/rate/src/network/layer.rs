@@ -1,9 +1,9 @@
-//! One layer: dense or convolutional, with its activation.
+//! One layer: dense, convolutional, or sparse as dendrites are, with its activation.
 
-use burn::tensor::Tensor;
-use burn::tensor::activation::{relu, sigmoid, tanh};
+use burn::tensor::activation::{leaky_relu, relu, sigmoid, tanh};
 use burn::tensor::module::{conv2d, max_pool2d};
 use burn::tensor::ops::{ConvOptions, MaxPoolOptions};
+use burn::tensor::{Int, Tensor, TensorData};
 use rand_distr::{Distribution, StandardNormal};
 use rheobase_core::Seed;
 use serde::{Deserialize, Serialize};
@@ -13,21 +13,27 @@ use serde::{Deserialize, Serialize};
 pub enum Activation {
     /// max(0, x).
     Relu,
+    /// x above zero, 0.01 x below.
+    LeakyRelu,
     /// Hyperbolic tangent.
     Tanh,
     /// Logistic function.
     Sigmoid,
     /// x itself.
     Linear,
+    /// x + x^2: every pair of inputs is multiplied, as in dendrites that amplify coincidence.
+    Crossing,
 }
 
 impl Activation {
     fn apply(self, x: Tensor<2>) -> Tensor<2> {
         match self {
             Self::Relu => relu(x),
+            Self::LeakyRelu => leaky_relu(x, 0.01),
             Self::Tanh => tanh(x),
             Self::Sigmoid => sigmoid(x),
             Self::Linear => x,
+            Self::Crossing => x.clone() * x.clone() + x,
         }
     }
 }
@@ -41,6 +47,20 @@ pub enum Layer {
         inputs: usize,
         /// Number of units.
         outputs: usize,
+        /// Transfer function.
+        activation: Activation,
+    },
+    /// Every unit has a few inputs of its own, as a dendrite has synapses and a soma dendrites; weights (outputs, inputs of a unit). There
+    /// is no weight where there is no connection, so no mask has to be kept.
+    Sparse {
+        /// Number of inputs.
+        inputs: usize,
+        /// Number of units.
+        outputs: usize,
+        /// Inputs of each unit.
+        fan_in: usize,
+        /// Inputs of every unit, (outputs, inputs of a unit); none if each unit reads the next ones in order.
+        sources: Option<Vec<u32>>,
         /// Transfer function.
         activation: Activation,
     },
@@ -65,7 +85,7 @@ impl Layer {
     /// Channels, rows and columns of the activity.
     pub fn output_shape(&self) -> [usize; 3] {
         match self {
-            Self::Dense { outputs, .. } => [1, 1, *outputs],
+            Self::Dense { outputs, .. } | Self::Sparse { outputs, .. } => [1, 1, *outputs],
             Self::Conv { input, filters, kernel, stride, pool, .. } => {
                 let along = |n: usize| ((n - kernel) / stride + 1) / pool;
                 [*filters, along(input[1]), along(input[2])]
@@ -82,6 +102,7 @@ impl Layer {
     pub fn weight_shape(&self) -> Vec<usize> {
         match self {
             Self::Dense { inputs, outputs, .. } => vec![*inputs, *outputs],
+            Self::Sparse { outputs, fan_in, .. } => vec![*outputs, *fan_in],
             Self::Conv { input, filters, kernel, .. } => vec![*filters, input[0], *kernel, *kernel],
         }
     }
@@ -89,7 +110,7 @@ impl Layer {
     /// Number of biases.
     pub fn bias_length(&self) -> usize {
         match self {
-            Self::Dense { outputs, .. } => *outputs,
+            Self::Dense { outputs, .. } | Self::Sparse { outputs, .. } => *outputs,
             Self::Conv { filters, .. } => *filters,
         }
     }
@@ -97,9 +118,10 @@ impl Layer {
     pub(crate) fn initial_weights(&self, seed: &Seed) -> Vec<f32> {
         let (fan_in, activation) = match self {
             Self::Dense { inputs, activation, .. } => (*inputs, activation),
+            Self::Sparse { fan_in, activation, .. } => (*fan_in, activation),
             Self::Conv { input, kernel, activation, .. } => (input[0] * kernel * kernel, activation),
         };
-        let gain = if *activation == Activation::Relu { 2.0 } else { 1.0 };
+        let gain = if matches!(activation, Activation::Relu | Activation::LeakyRelu) { 2.0 } else { 1.0 };
         let sd = (gain / fan_in as f64).sqrt();
         let mut stream = seed.stream();
         let count = self.weight_shape().iter().product();
@@ -137,6 +159,23 @@ impl Layer {
                     None => product,
                 }
             }
+            Self::Sparse { outputs, fan_in, sources, .. } => {
+                let read = match sources {
+                    None => input,
+                    Some(sources) => {
+                        let places: Vec<i64> = sources.iter().map(|s| i64::from(*s)).collect();
+                        let places = TensorData::new(places, [sources.len()]);
+                        let places = Tensor::<1, Int>::from_data(places, &input.device());
+                        input.select(1, places)
+                    }
+                };
+                let read = read.reshape([batch, *outputs, *fan_in]);
+                let product = (read * weight.reshape([1, *outputs, *fan_in])).sum_dim(2).reshape([batch, *outputs]);
+                match bias {
+                    Some(bias) => product + bias.reshape([1, *outputs]),
+                    None => product,
+                }
+            }
             Self::Conv { input: [channels, rows, columns], filters, kernel, stride, .. } => {
                 let image = input.reshape([batch, *channels, *rows, *columns]);
                 let weight = weight.reshape([*filters, *channels, *kernel, *kernel]);
@@ -150,7 +189,7 @@ impl Layer {
 
     fn rectify_and_pool(&self, drive: Tensor<2>, batch: usize) -> Tensor<2> {
         match self {
-            Self::Dense { activation, .. } => activation.apply(drive),
+            Self::Dense { activation, .. } | Self::Sparse { activation, .. } => activation.apply(drive),
             Self::Conv { input, filters, kernel, stride, pool, activation } => {
                 let active = activation.apply(drive);
                 if *pool == 1 {

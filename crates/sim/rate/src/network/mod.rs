@@ -4,6 +4,7 @@
 //! without knowing the layers.
 
 mod conv;
+mod dendritic;
 mod layer;
 mod mlp;
 
@@ -13,6 +14,7 @@ use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
 pub use conv::ConvNet;
+pub use dendritic::{Branches, DendriticNet, DendriticTree, ReceptiveField};
 pub use layer::{Activation, Layer};
 pub use mlp::Mlp;
 

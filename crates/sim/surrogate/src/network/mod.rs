@@ -6,6 +6,7 @@
 //! | [`elm`] | expressive leaky memory neuron |
 //! | [`recurrent`] | LSTM and GRU baselines |
 //! | [`convolution`], [`kernels`] | the loops they are made of |
+//! | [`tensors`] | the convolutional network on burn tensors, for accelerators |
 
 pub mod convolution;
 pub mod elm;
@@ -13,6 +14,7 @@ mod groups;
 pub mod kernels;
 pub mod recurrent;
 pub mod tcn;
+pub mod tensors;
 
 use rheobase_core::Seed;
 use rheobase_rate::scalar::Scalar;

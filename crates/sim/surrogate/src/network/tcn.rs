@@ -32,7 +32,7 @@ pub enum Activation {
 
 impl Activation {
     /// Slope below zero.
-    fn slope_below<F: Scalar>(self) -> F {
+    pub(crate) fn slope_below<F: Scalar>(self) -> F {
         match self {
             Self::Relu => F::ZERO,
             Self::LeakyRelu => F::of(0.3),

@@ -2,6 +2,7 @@
 
 mod ablation;
 mod activity_statistics;
+mod classification;
 mod decode;
 mod gabor_fit;
 mod lesion_groups;
@@ -11,6 +12,7 @@ mod stc;
 
 pub use ablation::Ablation;
 pub use activity_statistics::ActivityStatistics;
+pub use classification::Classification;
 pub use decode::Decode;
 pub use gabor_fit::GaborFits;
 pub use lesion_groups::LesionGroups;

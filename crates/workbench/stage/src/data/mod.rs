@@ -2,12 +2,14 @@
 
 mod digits;
 pub(crate) mod dissimilarities;
+mod drawn_digits;
 mod file;
 mod labelled_images;
 mod natural_image_patches;
 
 pub use digits::Digits;
 pub use dissimilarities::DissimilaritiesKind;
+pub use drawn_digits::DrawnDigits;
 pub use file::File;
 pub use labelled_images::LabelledImages;
 pub use natural_image_patches::NaturalImagePatches;

@@ -3,8 +3,8 @@
 use rheobase_core::{Estimate, Interval};
 use rheobase_data::Table;
 use rheobase_pipeline::{Complaint, Context, Input, Outcome, OutputInfo, Role, StageError};
-use rheobase_rate::NamedArray;
 use rheobase_rate::training::EpochRecord;
+use rheobase_rate::{NamedArray, device};
 use rheobase_report::figure::Marks;
 use rheobase_surrogate::Surrogate;
 use rheobase_surrogate::data::Dataset;
@@ -16,6 +16,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::architecture::{ArchitecturePart, sign};
+use super::quality::Quality;
 use super::{TrialsArtifact, load, stopped};
 use crate::artifact::to_safetensors;
 use crate::draw::{chart, metric, series};
@@ -35,6 +36,10 @@ pub struct SurrogateParameters {
     /// Trials at the end that are kept for testing.
     #[schemars(range(min = 1))]
     pub test_trials: usize,
+    /// Trials at the beginning to train on, for learning curves; by default all that are not kept for testing.
+    #[serde(default)]
+    #[schemars(range(min = 1))]
+    pub train_trials: Option<usize>,
     /// Time constant in ms of an exponential with which the filter of a single unit is compared.
     #[serde(default)]
     pub compare_with_tau_ms: Option<f64>,
@@ -48,6 +53,7 @@ impl Kind for Imitation {
     const ROLE: Role = Role::Model;
     const KIND: &'static str = "surrogate";
     const VERSION: u32 = 1;
+    const USES_DEVICE: bool = true;
     const ABOUT: &'static str = "a deep network that imitates one neuron, and how well and at which complexity it does";
     const OUTPUTS: &'static [OutputInfo] = &[main_output("a surrogate")];
 
@@ -75,24 +81,39 @@ impl Kind for Imitation {
 
     fn run(p: &SurrogateParameters, context: &Context<'_>) -> Result<Outcome, StageError> {
         let data = load(context.input(&p.of)?)?;
-        let train = data.trials.len().saturating_sub(p.test_trials);
-        check_testable(&data.trials[train..]).map_err(failed)?;
+        let first_test = data.trials.len().saturating_sub(p.test_trials);
+        let train = p.train_trials.unwrap_or(first_test);
+        if train > first_test {
+            let (all, test) = (data.trials.len(), p.test_trials);
+            let message = format!(
+                "train_trials is {train}, but of {all} trials {test} are kept for testing: at most {first_test}"
+            );
+            return Err(StageError::Failed(message));
+        }
+        check_testable(&data.trials[first_test..]).map_err(failed)?;
         let network = p.architecture.network(&data.input_names);
         network.check().map_err(failed)?;
         let mut checkpoints = FolderCheckpoints::new(&context.scratch, context.progress);
         let surroundings = Surroundings {
             seed: context.seed.child("surrogate"),
             threads: threads(),
+            device: if context.device == "cpu" {
+                None
+            } else {
+                Some(device::by_name(&context.device).map_err(failed)?)
+            },
             progress: context.progress,
             checkpoints: &mut checkpoints,
         };
         let (surrogate, history) = p.training.run(network, &data, train, surroundings).map_err(stopped)?;
-        let evaluation = surrogate.evaluate(&data, train..data.trials.len(), threads()).map_err(failed)?;
+        let evaluation = surrogate.evaluate(&data, first_test..data.trials.len(), threads()).map_err(failed)?;
         let mut outcome = Outcome::default();
         keep(&surrogate, &mut outcome)?;
+        let train_s = data.trials[..train].iter().map(|t| t.input.steps() as f64 * 1e-3).sum();
+        Quality::new(&surrogate, &evaluation, train_s).store(&mut outcome)?;
         report_training(&surrogate, &history, &mut outcome)?;
         report_quality(&evaluation, p.test_trials, &mut outcome)?;
-        report_trial(&surrogate, &data, train, &mut outcome)?;
+        report_trial(&surrogate, &data, first_test, &mut outcome)?;
         report_filters(&surrogate, p.compare_with_tau_ms, &mut outcome)?;
         Ok(outcome)
     }

@@ -1,9 +1,12 @@
 //! Surrogates of single neurons: what they learn from, and how they are trained and judged.
 
 mod architecture;
+mod curves;
 mod imitation;
+mod quality;
 mod trials;
 
+pub use curves::SurrogateCurves;
 pub use imitation::Imitation;
 pub use trials::NeuronTrials;
 
@@ -20,6 +23,14 @@ pub struct TrialsArtifact;
 
 impl Artifact for TrialsArtifact {
     const ACCEPTS: &'static [&'static str] = &["trials of a neuron"];
+}
+
+/// A network trained to imitate a neuron.
+#[derive(Debug)]
+pub struct SurrogateArtifact;
+
+impl Artifact for SurrogateArtifact {
+    const ACCEPTS: &'static [&'static str] = &["a surrogate"];
 }
 
 const TRIALS: &str = "trials.bin";

@@ -13,12 +13,30 @@ use crate::model::architecture::{ArchitecturePart, Family, Surroundings};
 pub enum Transfer {
     /// max(0, x): a firing rate above threshold.
     Relu,
+    /// x above zero, 0.01 x below.
+    LeakyRelu,
     /// Hyperbolic tangent.
     Tanh,
     /// Logistic function.
     Sigmoid,
     /// x itself.
     Linear,
+    /// x + x^2: every pair of inputs is multiplied.
+    Crossing,
+}
+
+impl Transfer {
+    /// As the library has it.
+    pub fn activation(self) -> Activation {
+        match self {
+            Self::Relu => Activation::Relu,
+            Self::LeakyRelu => Activation::LeakyRelu,
+            Self::Tanh => Activation::Tanh,
+            Self::Sigmoid => Activation::Sigmoid,
+            Self::Linear => Activation::Linear,
+            Self::Crossing => Activation::Crossing,
+        }
+    }
 }
 
 /// Multi-layer perceptron: layers `hidden1`, `hidden2`, ... and `output`.
@@ -42,12 +60,7 @@ impl ArchitecturePart for MlpParameters {
         Family::Dense
     }
     fn build(&self, around: &Surroundings<'_>) -> Result<Model> {
-        let activation = match self.activation {
-            Transfer::Relu => Activation::Relu,
-            Transfer::Tanh => Activation::Tanh,
-            Transfer::Sigmoid => Activation::Sigmoid,
-            Transfer::Linear => Activation::Linear,
-        };
+        let activation = self.activation.activation();
         let network = Mlp { hidden: self.hidden.clone(), activation }.build(around.input, around.outputs)?;
         Ok(Model::feedforward(network, &around.seed))
     }

@@ -1,6 +1,8 @@
 //! Architectures: one file each, one line each in [`Architecture`].
 
 mod conv;
+mod dendritic;
+mod dendritic_tree;
 mod gabor_energy;
 mod linear_code;
 mod mlp;
@@ -19,6 +21,8 @@ pub enum Family {
     Dense,
     /// Layers from input to output, some convolutional.
     Convolutional,
+    /// Layers from input to output, some sparse as dendrites are.
+    Dendritic,
     /// A sparse code.
     SparseCode,
     /// A linear code.
@@ -57,6 +61,10 @@ registry! {
         Mlp(mlp::MlpParameters) = "mlp",
         /// Small convolutional network: layers `conv1`, `conv2`, ... and `output`.
         Conv(conv::ConvParameters) = "conv",
+        /// Somata with dendrites with synapses (Chavlis & Poirazi 2025): layers `dendrites`, `somata` and `output`.
+        Dendritic(dendritic::DendriticParameters) = "dendritic",
+        /// Repeated trees of nodes from every pixel to the soma (Jones & Kording 2021): layers `tree1`, `tree2`, ... and `output`.
+        DendriticTree(dendritic_tree::DendriticTreeParameters) = "dendritic-tree",
         /// Sparse code (Olshausen & Field 1996), layer `code`; its sparsity belongs to the objective.
         SparseCode(sparse_code::SparseCodeParameters) = "sparse-code",
         /// Linear code, layer `code`: principal or independent components, or Hebbian features, by its learning rule.

@@ -1,8 +1,12 @@
-//! How a gradient becomes a step: stochastic gradient descent with momentum, Adam, Nadam.
+//! How a gradient becomes a step: stochastic gradient descent with momentum, Adam, Nadam; on slices, and on tensors of any device.
+
+mod tensors;
 
 use std::sync::Mutex;
 
 use serde::{Deserialize, Serialize};
+
+pub use tensors::TensorMoments;
 
 /// An optimiser and its constants.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
