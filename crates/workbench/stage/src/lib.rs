@@ -34,6 +34,7 @@ static STAGES: &[&dyn Stage] = &[
     &Adapter::<surrogate::SurrogateCurves>::NEW,
     &Adapter::<analysis::Sta>::NEW,
     &Adapter::<analysis::Classification>::NEW,
+    &Adapter::<analysis::AccuracyCurves>::NEW,
     &Adapter::<analysis::GaborFits>::NEW,
     &Adapter::<analysis::OrientationTuning>::NEW,
     &Adapter::<analysis::ActivityStatistics>::NEW,

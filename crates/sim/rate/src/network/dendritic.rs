@@ -18,10 +18,21 @@ pub struct DendriticTree {
     pub trees: usize,
     /// Children of a node.
     pub children: usize,
-    /// Whether neighbours in the tree are neighbours in the image, or inputs drawn at random.
-    pub shuffled: bool,
+    /// Which inputs meet early in the tree.
+    pub order: LeafOrder,
     /// Transfer function of the nodes.
     pub activation: Activation,
+}
+
+/// Which inputs meet early in a tree.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LeafOrder {
+    /// Neighbours in a row, then rows.
+    Rows,
+    /// Neighbours in both directions: quarters of quarters of the image.
+    Blocks,
+    /// Any, another in each tree.
+    Random,
 }
 
 /// Where the synapses of a dendrite come from.
@@ -95,9 +106,11 @@ impl DendriticTree {
         }
         let mut leaves = Vec::with_capacity(trees * inputs);
         for tree in 0..trees {
-            let mut order = in_blocks(input);
-            if self.shuffled {
-                order.shuffle(&mut seed.child("inputs").index(tree).stream());
+            let mut order: Vec<u32> = (0..inputs as u32).collect();
+            match self.order {
+                LeafOrder::Rows => {}
+                LeafOrder::Blocks => order = in_blocks(input)?,
+                LeafOrder::Random => order.shuffle(&mut seed.child("inputs").index(tree).stream()),
             }
             leaves.extend(order);
         }
@@ -115,20 +128,19 @@ impl DendriticTree {
     }
 }
 
-/// Pixels in an order in which those that a tree joins early lie together: quarters of quarters where the image is a power of two wide
-/// and high, else row after row.
-fn in_blocks([channels, rows, columns]: [usize; 3]) -> Vec<u32> {
-    let places = rows * columns;
-    let whole = rows == columns && rows.is_power_of_two();
+/// Pixels in quarters of quarters of each channel.
+fn in_blocks([channels, rows, columns]: [usize; 3]) -> Result<Vec<u32>> {
+    if rows != columns || !rows.is_power_of_two() {
+        return refuse(format!(
+            "images of {rows} x {columns} px have no quarters of quarters: a power of two either way would"
+        ));
+    }
     let place = |index: usize| {
-        if !whole {
-            return index;
-        }
         // The bits of the index are those of row and column in turn.
-        let every_second = |from: usize| (0..16).map(|bit| (index >> (2 * bit + from) & 1) << bit).sum::<usize>();
+        let every_second = |from: usize| (0..16).map(|bit| ((index >> (2 * bit + from)) & 1) << bit).sum::<usize>();
         every_second(1) * columns + every_second(0)
     };
-    (0..channels).flat_map(|c| (0..places).map(move |i| (c * places + place(i)) as u32)).collect()
+    Ok((0..channels).flat_map(|c| (0..rows * columns).map(move |i| (c * rows * columns + place(i)) as u32)).collect())
 }
 
 impl DendriticNet {
@@ -281,7 +293,7 @@ mod tests {
 
     #[test]
     fn a_linear_tree_is_a_linear_classifier_and_joins_neighbours_first() {
-        let tree = DendriticTree { trees: 2, children: 2, shuffled: false, activation: Activation::Linear };
+        let tree = DendriticTree { trees: 2, children: 2, order: LeafOrder::Blocks, activation: Activation::Linear };
         let network = tree.build([1, 4, 4], 1, &Seed::root(5)).unwrap();
         assert_eq!(network.layers.len(), 5);
         let Layer::Sparse { sources: Some(sources), .. } = &network.layers[0].1 else { panic!("a sparse layer") };

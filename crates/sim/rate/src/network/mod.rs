@@ -14,7 +14,7 @@ use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
 pub use conv::ConvNet;
-pub use dendritic::{Branches, DendriticNet, DendriticTree, ReceptiveField};
+pub use dendritic::{Branches, DendriticNet, DendriticTree, LeafOrder, ReceptiveField};
 pub use layer::{Activation, Layer};
 pub use mlp::Mlp;
 

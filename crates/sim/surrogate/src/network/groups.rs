@@ -2,6 +2,8 @@
 
 use rheobase_rate::scalar::Scalar;
 
+use super::kernels::add;
+
 /// Rows of a group; gradients of groups are added in order, so this must not depend on threads.
 const GROUP: usize = 4;
 
@@ -25,4 +27,14 @@ pub fn exchange<F: Scalar>(values: &[F], outer: usize, inner: usize, width: usiz
         }
     }
     turned
+}
+
+/// The sum of what groups found, in their order, whatever thread found it.
+pub fn sum_of_parts<F: Scalar>(parts: Vec<Vec<Vec<F>>>) -> Vec<Vec<F>> {
+    let mut parts = parts.into_iter();
+    let mut sum = parts.next().unwrap_or_default();
+    for part in parts {
+        sum.iter_mut().zip(part).for_each(|(s, p)| add(s, &p));
+    }
+    sum
 }

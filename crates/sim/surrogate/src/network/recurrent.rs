@@ -7,8 +7,7 @@ use rheobase_rate::scalar::Scalar;
 use serde::{Deserialize, Serialize};
 
 use super::Shape;
-use super::groups::{exchange, group, groups};
-use super::kernels::add;
+use super::groups::{exchange, group, groups, sum_of_parts};
 use crate::spikes::SpikeBatch;
 use crate::{Error, Result};
 
@@ -105,7 +104,7 @@ impl Recurrent {
         let network = self.network();
         let prepared = Prepared::new(&network, weights);
         let block = batch.steps * self.heads;
-        let mut parts = parallel::map(tape.0.len(), threads, |k| {
+        sum_of_parts(parallel::map(tape.0.len(), threads, |k| {
             let rows = group(k, batch.rows);
             let (chunk, trajectory) = &tape.0[k];
             let errors =
@@ -113,12 +112,6 @@ impl Recurrent {
             let silent = vec![F::ZERO; chunk.steps * chunk.rows * self.units];
             let by = prepared.backward(chunk, trajectory, &errors, silent, &[], None);
             network.pull_back(weights, by)
-        })
-        .into_iter();
-        let mut sum = parts.next().unwrap_or_default();
-        for part in parts {
-            sum.iter_mut().zip(part).for_each(|(s, p)| add(s, &p));
-        }
-        sum
+        }))
     }
 }

@@ -70,7 +70,7 @@ impl Kind for Classification {
 }
 
 /// The class of each image and the one that the model names; the first of equals counts.
-fn named(model: &Model, images: &Images, rows: &[usize]) -> Result<Vec<(usize, usize)>, StageError> {
+pub(super) fn named(model: &Model, images: &Images, rows: &[usize]) -> Result<Vec<(usize, usize)>, StageError> {
     let last = model.layers().pop().ok_or_else(|| StageError::Failed("the model has no layer".into()))?;
     if last.units != images.class_names.len() {
         let (units, classes) = (last.units, images.class_names.len());

@@ -1,6 +1,7 @@
 //! What is measured.
 
 mod ablation;
+mod accuracy_curves;
 mod activity_statistics;
 mod classification;
 mod decode;
@@ -11,6 +12,7 @@ mod sta;
 mod stc;
 
 pub use ablation::Ablation;
+pub use accuracy_curves::AccuracyCurves;
 pub use activity_statistics::ActivityStatistics;
 pub use classification::Classification;
 pub use decode::Decode;

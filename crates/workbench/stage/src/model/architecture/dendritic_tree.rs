@@ -1,12 +1,25 @@
 //! Repeated trees of dendritic nodes.
 
-use rheobase_rate::network::DendriticTree;
+use rheobase_rate::network::{DendriticTree, LeafOrder};
 use rheobase_rate::{Model, Result};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::mlp::Transfer;
 use crate::model::architecture::{ArchitecturePart, Family, Surroundings};
+
+/// Which pixels meet early in a tree.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum OrderPart {
+    /// Neighbours in a row, then rows.
+    #[default]
+    Rows,
+    /// Neighbours in both directions: quarters of quarters of the image.
+    Blocks,
+    /// Any, another in each tree.
+    Random,
+}
 
 /// Repeated trees of nodes from every pixel to the soma (Jones & Kording 2021): layers `tree1`, `tree2`, ... and `output`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -20,9 +33,9 @@ pub struct DendriticTreeParameters {
     #[serde(default = "two")]
     #[schemars(range(min = 2))]
     pub children: usize,
-    /// Whether pixels meet in random order instead of with their neighbours.
+    /// Which pixels meet early in the tree.
     #[serde(default)]
-    pub shuffled: bool,
+    pub order: OrderPart,
     /// Transfer function of the nodes.
     #[serde(default = "leaky")]
     pub activation: Transfer,
@@ -48,7 +61,11 @@ impl ArchitecturePart for DendriticTreeParameters {
         let tree = DendriticTree {
             trees: self.trees,
             children: self.children,
-            shuffled: self.shuffled,
+            order: match self.order {
+                OrderPart::Rows => LeafOrder::Rows,
+                OrderPart::Blocks => LeafOrder::Blocks,
+                OrderPart::Random => LeafOrder::Random,
+            },
             activation: self.activation.activation(),
         };
         let network = tree.build(around.input, around.outputs, &around.seed.child("wiring"))?;

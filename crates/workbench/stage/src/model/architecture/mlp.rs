@@ -43,8 +43,7 @@ impl Transfer {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MlpParameters {
-    /// Units of each hidden layer.
-    #[schemars(length(min = 1))]
+    /// Units of each hidden layer; none for a single layer from the input to the output.
     pub hidden: Vec<usize>,
     /// Transfer function of the hidden units.
     #[serde(default = "relu")]

@@ -1,74 +1,25 @@
-//! The expressive leaky memory neuron (Spieler et al. 2023, arXiv:2306.16922).
-//!
-//! s_t = k_s s_{t-1} + w_s x_t, b = sums of s over branches, d_t = tanh(W_2 relu(W_1 [b_t, k_m m_{t-1}] + b_1) + b_2),
-//! m_t = k_m m_{t-1} + g d_t with g = lambda (1 - k_m) or 1 - k_m^lambda, y_t = W m_t + b; k = exp(-1 ms / tau), w_s >= 0.
-//!
-//! Decay and projection commute, because all traces decay alike: spikes go through w_s and W_1 first, a sum of a few rows, and
-//! what decays are the sums of the hidden units. No trace of a single synapse is ever stored.
+//! Forward and back through the loop over time, for a few rows at once.
 
-use rand_distr::{Distribution, Uniform};
-use rheobase_core::{Seed, parallel};
 use rheobase_rate::product::{Packed, Strided, add_transposed_product};
 use rheobase_rate::scalar::Scalar;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 
-use super::Shape;
-use super::groups::{exchange, group, groups};
-use super::kernels::{add, add_scaled, propose_back, rectify, rectify_back, remember, scale_rows, tanh};
+use super::super::groups::exchange;
+use super::super::kernels::{add, add_scaled, propose_back, rectify, rectify_back, remember, scale_rows, tanh};
+use super::{Elm, Uptake};
 use crate::spikes::SpikeBatch;
-use crate::{Error, Result};
 
-/// How strongly a memory takes up what is proposed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Uptake {
-    /// lambda (1 - k_m), the first version.
-    #[default]
-    Linear,
-    /// 1 - k_m^lambda, the second version: never above 1.
-    Bounded,
-}
+/// Order of parameters.
+const SYNAPSE: usize = 0;
+const INPUT: usize = 1;
+const MEMORY: usize = 2;
+const HIDDEN_BIAS: usize = 3;
+const SECOND: usize = 4;
+const SECOND_BIAS: usize = 5;
+const OUTPUT: usize = 6;
+const OUTPUT_BIAS: usize = 7;
 
-/// Synapses that are summed before the hidden layer sees them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Branches {
-    /// Number of branches.
-    pub count: usize,
-    /// Synapses of each: neighbours in the order of inputs, in windows that overlap where they must.
-    pub synapses: usize,
-}
-
-/// An expressive leaky memory neuron.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Elm {
-    /// Synapses of the neuron it imitates.
-    pub inputs: usize,
-    /// -1 for inputs that count negatively (with branches, where weights cannot be negative otherwise); empty for none.
-    pub signs: Vec<i8>,
-    /// Memories.
-    pub memories: usize,
-    /// Units of the hidden layer.
-    pub hidden: usize,
-    /// Branches; none for one trace a synapse.
-    pub branches: Option<Branches>,
-    /// Time constant of the traces in ms.
-    pub tau_synapse_ms: f64,
-    /// Shortest and longest time constant of memories in ms; the others lie between at equal ratios.
-    pub tau_memory_ms: (f64, f64),
-    /// lambda.
-    pub lambda: f64,
-    /// How memories take up.
-    pub uptake: Uptake,
-    /// Outputs.
-    pub heads: usize,
-}
-
-/// What a forward pass leaves for the way back, one for each group of rows.
-pub struct Tape<F>(Vec<GroupTape<F>>);
-
-struct GroupTape<F> {
+/// What a group of rows leaves for the way back.
+pub struct GroupTape<F> {
     /// Branch traces (steps, rows, branches); empty without branches.
     traces: Vec<F>,
     /// Hidden units after their nonlinearity (steps, rows, hidden).
@@ -80,7 +31,7 @@ struct GroupTape<F> {
 }
 
 /// Weights packed once for all groups.
-struct Prepared<'a, F> {
+pub struct Prepared<'a, F> {
     elm: &'a Elm,
     weights: &'a [Vec<F>],
     /// W_1 of the part that spikes reach, times w_s: (inputs, hidden); empty with branches.
@@ -99,138 +50,28 @@ struct Prepared<'a, F> {
     gains: Vec<F>,
 }
 
-/// Order of parameters.
-const SYNAPSE: usize = 0;
-const INPUT: usize = 1;
-const MEMORY: usize = 2;
-const HIDDEN_BIAS: usize = 3;
-const SECOND: usize = 4;
-const SECOND_BIAS: usize = 5;
-const OUTPUT: usize = 6;
-const OUTPUT_BIAS: usize = 7;
-
-impl Elm {
-    /// Refuses what cannot be.
-    ///
-    /// # Errors
-    /// With the number and what would be right.
-    pub fn check(&self) -> Result<()> {
-        let fail = |message: String| Err(Error::Description(message));
-        if self.inputs == 0 || self.memories == 0 || self.hidden == 0 || self.heads == 0 {
-            let (i, m, h, o) = (self.inputs, self.memories, self.hidden, self.heads);
-            return fail(format!("{i} inputs, {m} memories, {h} hidden units, {o} outputs: each must be at least 1"));
-        }
-        let (shortest, longest) = self.tau_memory_ms;
-        let positive = |v: f64| v > 0.0 && v.is_finite();
-        if !positive(self.tau_synapse_ms) || !positive(shortest) || !positive(longest) || longest < shortest {
-            let tau = self.tau_synapse_ms;
-            return fail(format!(
-                "time constants {tau} ms of traces and {shortest} to {longest} ms of memories: above 0, in this order"
-            ));
-        }
-        if !positive(self.lambda) {
-            return fail(format!("lambda is {}, it must be above 0", self.lambda));
-        }
-        if !self.signs.is_empty() && self.signs.len() != self.inputs {
-            return fail(format!("{} signs for {} inputs", self.signs.len(), self.inputs));
-        }
-        if let Some(Branches { count, synapses }) = self.branches
-            && (count == 0 || synapses == 0 || synapses > self.inputs || count * synapses < self.inputs)
-        {
-            return fail(format!(
-                "{count} branches of {synapses} synapses do not cover {} inputs: a branch holds at most all of them, all branches \
-                 together at least all",
-                self.inputs
-            ));
-        }
-        Ok(())
-    }
-
-    /// Values that reach the hidden layer: branches, or inputs.
-    fn fan_in(&self) -> usize {
-        self.branches.map_or(self.inputs, |b| b.count)
-    }
-
-    /// First input of a branch.
-    fn window(&self, branch: usize, of: Branches) -> usize {
-        let free = self.inputs - of.synapses;
-        if of.count == 1 { 0 } else { (branch * free + (of.count - 1) / 2) / (of.count - 1) }
-    }
-
-    /// Branches that hold an input, as (branch, synapse).
-    fn synapses_of(&self) -> Vec<Vec<(usize, usize)>> {
-        let mut found = vec![vec![]; self.inputs];
-        if let Some(of) = self.branches {
-            for branch in 0..of.count {
-                let first = self.window(branch, of);
-                (0..of.synapses).for_each(|k| found[first + k].push((branch, branch * of.synapses + k)));
-            }
-        }
-        found
-    }
-
-    fn sign<F: Scalar>(&self, input: usize) -> F {
-        F::of(f64::from(self.signs.get(input).copied().unwrap_or(1)))
-    }
-
-    /// Time constants of the memories in ms.
-    pub fn taus_ms(&self) -> Vec<f64> {
-        let (shortest, longest) = self.tau_memory_ms;
-        let share = |k: usize| k as f64 / (self.memories.max(2) - 1) as f64;
-        (0..self.memories).map(|k| shortest * (longest / shortest).powf(share(k))).collect()
-    }
-
-    /// Names and shapes of the parameters.
-    pub fn shapes(&self) -> Vec<Shape> {
-        let synapses = self.branches.map_or(self.inputs, |b| b.count * b.synapses);
-        vec![
-            Shape::new("synapse.weight", &[synapses]),
-            Shape::new("input.weight", &[self.fan_in(), self.hidden]),
-            Shape::new("memory.weight", &[self.memories, self.hidden]),
-            Shape::new("hidden.bias", &[self.hidden]),
-            Shape::new("proposal.weight", &[self.hidden, self.memories]),
-            Shape::new("proposal.bias", &[self.memories]),
-            Shape::new("output.weight", &[self.memories, self.heads]),
-            Shape::new("output.bias", &[self.heads]),
-        ]
-    }
-
-    /// Synaptic weights .5; the others uniform within 1 / sqrt(fan-in).
-    pub fn initial(&self, seed: &Seed) -> Vec<Vec<f32>> {
-        let fans = [0, self.fan_in() + self.memories, self.fan_in() + self.memories];
-        let fans = [fans[0], fans[1], fans[2], fans[1], self.hidden, self.hidden, self.memories, self.memories];
-        let draw = |(shape, fan): (Shape, usize)| {
-            if fan == 0 {
-                return vec![0.5; shape.len()];
-            }
-            let bound = (1.0 / fan as f64).sqrt();
-            let uniform = Uniform::new_inclusive(-bound, bound).expect("the bound is finite");
-            let mut stream = seed.child(&shape.name).stream();
-            (0..shape.len()).map(|_| uniform.sample(&mut stream) as f32).collect()
-        };
-        self.shapes().into_iter().zip(fans).map(draw).collect()
-    }
-
-    fn prepare<'a, F: Scalar>(&'a self, weights: &'a [Vec<F>]) -> Prepared<'a, F> {
-        let (h, m, o) = (self.hidden, self.memories, self.heads);
-        let branches = self.branches.map_or(0, |b| b.count);
+impl<'a, F: Scalar> Prepared<'a, F> {
+    /// Packs the weights.
+    pub fn new(elm: &'a Elm, weights: &'a [Vec<F>]) -> Self {
+        let (h, m, o) = (elm.hidden, elm.memories, elm.heads);
+        let branches = elm.branches.map_or(0, |b| b.count);
         let mut effective = vec![];
         if branches == 0 {
             effective = weights[INPUT].clone();
             for (input, row) in effective.chunks_exact_mut(h).enumerate() {
-                let w = weights[SYNAPSE][input].positive() * self.sign(input);
+                let w = weights[SYNAPSE][input].positive() * elm.sign(input);
                 row.iter_mut().for_each(|v| *v = *v * w);
             }
         }
         let pack = |k: usize, rows, columns| Packed::new(Strided::rows(&weights[k], columns), rows, columns);
         let turn = |k: usize, rows, columns| Packed::new(Strided::transposed(&weights[k], columns), columns, rows);
-        let decays: Vec<f64> = self.taus_ms().iter().map(|tau| (-1.0 / tau).exp()).collect();
-        let gain = |k: &f64| match self.uptake {
-            Uptake::Linear => self.lambda * (1.0 - k),
-            Uptake::Bounded => 1.0 - k.powf(self.lambda),
+        let decays: Vec<f64> = elm.taus_ms().iter().map(|tau| (-1.0 / tau).exp()).collect();
+        let gain = |k: &f64| match elm.uptake {
+            Uptake::Linear => elm.lambda * (1.0 - k),
+            Uptake::Bounded => 1.0 - k.powf(elm.lambda),
         };
-        Prepared {
-            elm: self,
+        Self {
+            elm,
             weights,
             effective,
             branch: pack(INPUT, branches, h),
@@ -241,42 +82,10 @@ impl Elm {
             second_back: turn(SECOND, h, m),
             output: pack(OUTPUT, m, o),
             output_back: turn(OUTPUT, m, o),
-            synapse_decay: F::of((-1.0 / self.tau_synapse_ms).exp()),
+            synapse_decay: F::of((-1.0 / elm.tau_synapse_ms).exp()),
             gains: decays.iter().map(|k| F::of(gain(k))).collect(),
             decays: decays.into_iter().map(F::of).collect(),
         }
-    }
-
-    /// Outputs (rows, steps, heads), and what the way back needs.
-    pub fn forward<F: Scalar>(&self, weights: &[Vec<F>], batch: &SpikeBatch, threads: usize) -> (Vec<F>, Tape<F>) {
-        let prepared = self.prepare(weights);
-        let groups = parallel::map(groups(batch.rows), threads, |k| prepared.forward(batch, group(k, batch.rows)));
-        let (outputs, tapes): (Vec<Vec<F>>, Vec<GroupTape<F>>) = groups.into_iter().unzip();
-        (outputs.concat(), Tape(tapes))
-    }
-
-    /// The gradient by the parameters, from the derivative by the outputs (rows, steps, heads).
-    pub fn backward<F: Scalar>(
-        &self,
-        weights: &[Vec<F>],
-        batch: &SpikeBatch,
-        tape: &Tape<F>,
-        by_outputs: &[F],
-        threads: usize,
-    ) -> Vec<Vec<F>> {
-        let prepared = self.prepare(weights);
-        let block = batch.steps * self.heads;
-        let mut parts = parallel::map(tape.0.len(), threads, |k| {
-            let rows = group(k, batch.rows);
-            let by_outputs = &by_outputs[rows.start * block..rows.end * block];
-            prepared.backward(batch, rows, &tape.0[k], by_outputs)
-        })
-        .into_iter();
-        let mut sum = parts.next().unwrap_or_default();
-        for part in parts {
-            sum.iter_mut().zip(part).for_each(|(s, p)| add(s, &p));
-        }
-        sum
     }
 }
 
@@ -316,7 +125,8 @@ impl<F: Scalar> Prepared<'_, F> {
         (drive, traces)
     }
 
-    fn forward(&self, batch: &SpikeBatch, rows: std::ops::Range<usize>) -> (Vec<F>, GroupTape<F>) {
+    /// Outputs (rows, steps, heads) of some rows.
+    pub fn forward(&self, batch: &SpikeBatch, rows: std::ops::Range<usize>) -> (Vec<F>, GroupTape<F>) {
         let elm = self.elm;
         let (count, h, m) = (rows.len(), elm.hidden, elm.memories);
         let (mut hidden, traces) = self.drive(batch, rows);
@@ -346,7 +156,8 @@ impl<F: Scalar> Prepared<'_, F> {
         (exchange(&outputs, batch.steps, count, elm.heads), GroupTape { traces, hidden, proposed, memories })
     }
 
-    fn backward(
+    /// The gradient by the parameters of some rows.
+    pub fn backward(
         &self,
         batch: &SpikeBatch,
         rows: std::ops::Range<usize>,
