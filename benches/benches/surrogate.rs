@@ -1,12 +1,23 @@
-//! Training steps and inference of surrogates at the sizes that PyTorch is timed on.
+//! Training steps and inference of surrogates at the sizes that PyTorch is timed on, and the cell that they imitate.
+//!
+//! Throughput is in milliseconds of the neuron, so that a surrogate and its teacher can be compared.
+
+// Only one of its cells is needed here.
+#[allow(dead_code)]
+#[path = "../../crates/sim/dendrite/tests/cells/mod.rs"]
+mod cells;
+#[path = "../../crates/sim/dendrite/tests/shared_data/mod.rs"]
+mod shared_data;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use rheobase_benches::surrogate::{Imitation, elm, tcn};
+use rheobase_benches::surrogate::{Imitation, elm, tcn, teacher};
+use rheobase_surrogate::data::Teacher;
 
 fn surrogates(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("surrogate");
     group.sample_size(10);
-    let sizes = [("tcn/7x128", tcn(1278, 128, 54), 400), ("elm/150", elm(1278, 150), 500)];
+    let sizes =
+        [("tcn/7x128", tcn(1278, 128, 54), 400), ("elm/150", elm(1278, 150), 500), ("elm/20", elm(1278, 20), 500)];
     for (name, network, steps) in sizes {
         let mut imitation = Imitation::new(network, 8, steps);
         group.throughput(Throughput::Elements(8 * steps as u64));
@@ -16,6 +27,17 @@ fn surrogates(criterion: &mut Criterion) {
             });
         }
         group.bench_function(format!("forward/{name}/8x{steps}/threads-1"), |b| b.iter(|| imitation.run(1)));
+    }
+    // Without the reconstruction there is nothing to compare with.
+    if let Some(cell) = cells::hay_cell(cells::HayModel::Biophys5b) {
+        const MS: usize = 100;
+        for lanes in [1, 8] {
+            let (teacher, trials) = teacher(cell.clone(), lanes, MS);
+            group.throughput(Throughput::Elements((MS * lanes) as u64));
+            group.bench_function(format!("teacher/hay/lanes-{lanes}"), |b| {
+                b.iter(|| teacher.respond(&trials).expect("it stays finite"));
+            });
+        }
     }
     group.finish();
 }

@@ -1,8 +1,11 @@
-//! Training steps of surrogates at the size of a layer 5 cell: 1,278 synapses, spikes in one of a hundred bins.
+//! Training steps of surrogates at the size of a layer 5 cell: 1,278 synapses, spikes in one of a hundred bins; and such a cell itself.
 
 use rand::RngExt;
 use rheobase_core::Seed;
+use rheobase_dendrite::synapse::Receptor;
+use rheobase_dendrite::{Cell, Method, Settings};
 use rheobase_surrogate::Learner;
+use rheobase_surrogate::data::{CellTeacher, PlacedInput, Protocol, Teacher};
 use rheobase_surrogate::loss::{Loss, Targets};
 use rheobase_surrogate::network::{Activation, Elm, Network, Tcn, Uptake};
 use rheobase_surrogate::spikes::{InputSpikes, SpikeBatch};
@@ -68,4 +71,32 @@ impl Imitation {
     pub fn run(&self, threads: usize) {
         std::hint::black_box(self.learner.outputs(&self.batch, threads));
     }
+}
+
+/// A cell with an excitatory and an inhibitory synapse on every dendritic compartment, and trials that drive it, for each lane one.
+pub fn teacher(cell: Cell, lanes: usize, duration_ms: usize) -> (CellTeacher, Vec<InputSpikes>) {
+    let mut inputs = vec![];
+    for (group, region) in ["dend", "apic"].into_iter().enumerate() {
+        for compartment in cell.region(region).expect("the cell has dendrites") {
+            let share = cell.compartments().list()[compartment].length_um + 10.0;
+            let excitatory = vec![Receptor::ampa(0.4), Receptor::nmda(0.4)];
+            for (receptors, excites) in [(excitatory, true), (vec![Receptor::gaba_a(1.0)], false)] {
+                inputs.push(PlacedInput { compartment, receptors, excites, group, share });
+            }
+        }
+    }
+    let soma = cell.at("soma(0.5)").expect("the cell has a soma");
+    let settings = Settings { dt_ms: 0.025, method: Method::default(), v_init_mv: -76.0, lanes };
+    let teacher = CellTeacher { cell, inputs, soma, threshold_mv: -20.0, settings };
+    let protocol = Protocol {
+        duration_ms,
+        excitatory_per_100_ms: [0.0, 800.0],
+        inhibitory_difference: [-600.0, 200.0],
+        hold_ms: [25.0, 300.0],
+        smoothing_ms: [25.0, 250.0],
+        ..Protocol::leaky()
+    };
+    let draw = |k| protocol.draw(teacher.inputs(), &teacher.groups(), &Seed::root(3).index(k)).expect("it can be");
+    let trials = (0..lanes).map(draw).collect();
+    (teacher, trials)
 }

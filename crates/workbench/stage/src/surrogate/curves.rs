@@ -38,11 +38,24 @@ impl Over {
         }
     }
 
-    fn label(self) -> &'static str {
+    /// Place on the axis: networks differ by orders of magnitude in size.
+    fn drawn(self, q: &Quality) -> f64 {
+        if self == Self::Parameters { self.of(q).log10() } else { self.of(q) }
+    }
+
+    fn axis(self) -> &'static str {
         match self {
             Self::Depth => "layers",
-            Self::Parameters => "trainable numbers",
+            Self::Parameters => "log10 of trainable numbers",
             Self::TrainingMinutes => "training data (minutes of the neuron)",
+        }
+    }
+
+    fn unit(self) -> &'static str {
+        match self {
+            Self::Depth => "layers",
+            Self::Parameters => "",
+            Self::TrainingMinutes => "min",
         }
     }
 }
@@ -113,9 +126,9 @@ impl Kind for SurrogateCurves {
                 .collect::<Result<Vec<_>, StageError>>()?;
             found.sort_by(|a, b| p.over.of(&a.1).total_cmp(&p.over.of(&b.1)));
             report_line(name, p, &found, &mut outcome);
-            let points = found.iter().map(|(_, q)| (p.over.of(q), q.auc)).collect();
+            let points = found.iter().map(|(_, q)| (p.over.drawn(q), q.auc)).collect();
             let half = |q: &Quality| 1.96 * q.auc_standard_error;
-            let band = found.iter().map(|(_, q)| (p.over.of(q), q.auc - half(q), q.auc + half(q))).collect();
+            let band = found.iter().map(|(_, q)| (p.over.drawn(q), q.auc - half(q), q.auc + half(q))).collect();
             lines.push(series(name, points, Marks::Band(band)));
             rows.extend(found.into_iter().map(|(node, q)| (name.clone(), node, q)));
         }
@@ -132,7 +145,7 @@ impl Kind for SurrogateCurves {
         outcome.table("surrogates", table);
         let caption = "Area under the ROC curve on unseen trials; the bands are 95 % intervals of its estimate (DeLong 1988), not of training.";
         let key = ["curves", "Accuracy of surrogates", caption];
-        chart(&mut outcome, key, [p.over.label(), "area under the ROC curve"], lines)?;
+        chart(&mut outcome, key, [p.over.axis(), "area under the ROC curve"], lines)?;
         Ok(outcome)
     }
 }
@@ -145,7 +158,7 @@ fn report_line(name: &str, p: &CurvesParameters, found: &[(String, Quality)], ou
     let near = found.iter().find(|(_, q)| q.auc >= p.share_of_best * best);
     let what = "least on the horizontal axis that comes within the stated share of the best";
     if let Some((_, q)) = near {
-        metric(outcome, &format!("{name}_needed"), p.over.of(q), (what, p.over.label()), n);
+        metric(outcome, &format!("{name}_needed"), p.over.of(q), (what, p.over.unit()), n);
     }
     let index = functional_complexity_index(best);
     let what = "functional complexity index at the best area";
