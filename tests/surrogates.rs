@@ -99,3 +99,55 @@ fn mistakes_say_what_would_be_right() {
     let text = told(PIPELINE.replace("kernels = [20, 10]", "kernels = [20, 0]"));
     assert!(text.contains("kernels [20, 0]: one for each layer, each at least 1 ms"), "{text}");
 }
+
+/// Value of a metric in a summary.
+fn metric(place: &Workplace, name: &str) -> f64 {
+    let summary: serde_json::Value = serde_json::from_slice(&place.report("imitate/summary.json")).unwrap();
+    summary["metrics"][name]["value"].as_f64().unwrap_or_else(|| panic!("no metric {name}"))
+}
+
+#[test]
+fn a_surrogate_is_mapped_lesioned_and_drawn_beside_others() {
+    let place = workplace();
+    let shorter = PIPELINE.replace("iterations = 3000", "iterations = 600");
+    let small = shorter[shorter.find("[model").unwrap()..]
+        .replace("[model.surrogate]", "[model.small]")
+        .replace("kernels = [20, 10]", "kernels = [20]")
+        .replace("test_trials = 8", "test_trials = 8\ntrain_trials = 36");
+    let analyses = r#"
+[analysis.map]
+kind = "surrogate-map"
+of = "model.surrogate"
+on = "data.trials"
+test_trials = 8
+lags_ms = 30
+
+[analysis.depth]
+kind = "surrogate-curves"
+over = "depth"
+lines = { all = ["model.surrogate", "model.small"] }
+"#;
+    place.write("imitate.toml", &format!("{shorter}\n{small}\n{analyses}"));
+    let output = place.run(&["run", "imitate.toml"]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    // The maps of neuron and surrogate agree; without excitation there are no spikes, without inhibition more.
+    assert!(metric(&place, "analysis.map.map_r") > 0.8);
+    let rate = metric(&place, "analysis.map.intact_rate_hz");
+    assert!(metric(&place, "analysis.map.excitatory_dend_rate_hz") < 0.5 * rate);
+    assert!(metric(&place, "analysis.map.inhibitory_soma_rate_hz") > rate);
+    assert!(metric(&place, "analysis.depth.all_best") >= metric(&place, "model.small.auc"));
+    // A surrogate is not used for another cell, nor trained on trials that are kept for testing.
+    let other = shorter
+        .replace("arms = 3", "arms = 2")
+        .replace("[data.", "[data.other_")
+        .replace("data.cell", "data.other_cell");
+    let other = &other[other.find("[data").unwrap()..other.find("[model").unwrap()];
+    let wrong = analyses.replace("on = \"data.trials\"", "on = \"data.other_trials\"");
+    let greedy = small.replace("train_trials = 36", "train_trials = 76");
+    place.write("imitate.toml", &format!("{shorter}\n{other}\n{greedy}\n{wrong}"));
+    let output = place.run(&["run", "imitate.toml"]);
+    let text = stderr(&output).split_whitespace().collect::<Vec<_>>().join(" ");
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    assert!(text.contains("imitates a neuron with") && text.contains("the data come from one with"), "{text}");
+    assert!(text.contains("train_trials is 76, but of 80 trials 8 are kept for testing: at most 72"), "{text}");
+}

@@ -10,9 +10,11 @@
 //! | [`training`] | random windows, a falling step size, checkpoints |
 //! | [`metrics`] | area under the curve, true positives, calibration, complexity index |
 //! | [`surrogate`] | what comes out: predictions and their judgement |
+//! | [`input_map`] | which input precedes a spike, and inputs that are cut off |
 
 pub mod data;
 mod error;
+pub mod input_map;
 pub mod learner;
 pub mod loss;
 pub mod metrics;

@@ -32,6 +32,7 @@ static STAGES: &[&dyn Stage] = &[
     &Adapter::<recurrent::RecurrentModel>::NEW,
     &Adapter::<surrogate::Imitation>::NEW,
     &Adapter::<surrogate::SurrogateCurves>::NEW,
+    &Adapter::<surrogate::SurrogateMap>::NEW,
     &Adapter::<analysis::Sta>::NEW,
     &Adapter::<analysis::Classification>::NEW,
     &Adapter::<analysis::AccuracyCurves>::NEW,

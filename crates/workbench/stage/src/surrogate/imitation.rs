@@ -2,7 +2,7 @@
 
 use rheobase_core::{Estimate, Interval};
 use rheobase_data::Table;
-use rheobase_pipeline::{Complaint, Context, Input, Outcome, OutputInfo, Role, StageError};
+use rheobase_pipeline::{Complaint, Context, Input, InputHandle, Outcome, OutputInfo, Role, StageError};
 use rheobase_rate::training::EpochRecord;
 use rheobase_rate::{NamedArray, device};
 use rheobase_report::figure::Marks;
@@ -18,10 +18,13 @@ use serde::{Deserialize, Serialize};
 use super::architecture::{ArchitecturePart, sign};
 use super::quality::Quality;
 use super::{TrialsArtifact, load, stopped};
-use crate::artifact::to_safetensors;
+use crate::artifact::{from_safetensors, to_safetensors};
 use crate::draw::{chart, metric, series};
 use crate::kind::{Kind, complaint, failed, main_output, threads};
 use crate::model::checkpoint::FolderCheckpoints;
+
+const WEIGHTS: &str = "weights.safetensors";
+const SURROGATE: &str = "surrogate.json";
 
 /// Parameters of `surrogate`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -128,10 +131,23 @@ fn keep(surrogate: &Surrogate, outcome: &mut Outcome) -> Result<(), StageError> 
         .zip(&surrogate.weights)
         .map(|(shape, values)| NamedArray { name: shape.name, shape: shape.dims, values: values.clone() })
         .collect();
-    outcome.files.insert("weights.safetensors".into(), to_safetensors(&arrays)?);
+    outcome.files.insert(WEIGHTS.into(), to_safetensors(&arrays)?);
     let without = Surrogate { weights: vec![], ..surrogate.clone() };
-    outcome.files.insert("surrogate.json".into(), serde_json::to_vec(&without).map_err(failed)?);
+    outcome.files.insert(SURROGATE.into(), serde_json::to_vec(&without).map_err(failed)?);
     Ok(())
+}
+
+/// Reads the surrogate of a result.
+pub fn load_surrogate(input: &InputHandle) -> Result<Surrogate, StageError> {
+    let mut surrogate: Surrogate = serde_json::from_slice(&input.file(SURROGATE)?).map_err(failed)?;
+    let mut arrays = from_safetensors(&input.file(WEIGHTS)?)?;
+    for shape in surrogate.network.shapes() {
+        let place = arrays.iter().position(|a| a.name == shape.name && a.shape == shape.dims);
+        let missing =
+            || StageError::Failed(format!("the weights of {} lack `{}`: they are damaged", input.address, shape.name));
+        surrogate.weights.push(arrays.swap_remove(place.ok_or_else(missing)?).values);
+    }
+    Ok(surrogate)
 }
 
 fn report_training(surrogate: &Surrogate, history: &[EpochRecord], outcome: &mut Outcome) -> Result<(), StageError> {

@@ -3,11 +3,13 @@
 mod architecture;
 mod curves;
 mod imitation;
+mod input_map;
 mod quality;
 mod trials;
 
 pub use curves::SurrogateCurves;
 pub use imitation::Imitation;
+pub use input_map::SurrogateMap;
 pub use trials::NeuronTrials;
 
 use rheobase_pipeline::{Artifact, InputHandle, Outcome, StageError};
