@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::classification::named;
 use crate::artifact::{Dataset, Images, Probed, load_model};
 use crate::draw::{chart, series};
-use crate::kind::{Kind, complaint};
+use crate::kind::{Kind, complaint, main_output};
 
 /// Parameters of `accuracy-curves`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -33,7 +33,7 @@ impl Kind for AccuracyCurves {
     const KIND: &'static str = "accuracy-curves";
     const VERSION: u32 = 1;
     const ABOUT: &'static str = "accuracy of networks on test images against their number of weights";
-    const OUTPUTS: &'static [OutputInfo] = &[];
+    const OUTPUTS: &'static [OutputInfo] = &[main_output("accuracy curves")];
 
     fn check(p: &AccuracyCurvesParameters) -> Vec<Complaint> {
         let empty = p.lines.is_empty() || p.lines.values().any(Vec::is_empty);

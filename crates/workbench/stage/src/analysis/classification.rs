@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::analysis::share;
 use crate::artifact::{Dataset, Images, Probed, load_model};
-use crate::kind::{Kind, failed};
+use crate::kind::{Kind, failed, main_output};
 
 /// Parameters of `classification`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -32,7 +32,7 @@ impl Kind for Classification {
     const VERSION: u32 = 1;
     const ABOUT: &'static str =
         "accuracy of a network on training and test images, their difference, and which classes it confuses";
-    const OUTPUTS: &'static [OutputInfo] = &[];
+    const OUTPUTS: &'static [OutputInfo] = &[main_output("classification")];
 
     fn run(p: &ClassificationParameters, context: &Context<'_>) -> Result<Outcome, StageError> {
         let model = load_model(context.input(&p.of)?)?;

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::SurrogateArtifact;
 use super::quality::Quality;
 use crate::draw::{chart, metric, series};
-use crate::kind::{Kind, complaint};
+use crate::kind::{Kind, complaint, main_output};
 
 /// What surrogates are lined up by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -87,7 +87,7 @@ impl Kind for SurrogateCurves {
     const VERSION: u32 = 1;
     const ABOUT: &'static str =
         "how well surrogates do against their depth, their size or how much of the neuron they have seen";
-    const OUTPUTS: &'static [OutputInfo] = &[];
+    const OUTPUTS: &'static [OutputInfo] = &[main_output("curves of surrogates")];
 
     fn check(p: &CurvesParameters) -> Vec<Complaint> {
         let mut all = vec![];

@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use super::imitation::load_surrogate;
 use super::{SurrogateArtifact, TrialsArtifact, load};
 use crate::draw::{chart, metric, series};
-use crate::kind::{Kind, complaint, failed, threads};
+use crate::kind::{Kind, complaint, failed, main_output, threads};
 
 /// Parameters of `surrogate-map`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -52,7 +52,7 @@ impl Kind for SurrogateMap {
     const KIND: &'static str = "surrogate-map";
     const VERSION: u32 = 1;
     const ABOUT: &'static str = "spike-triggered averages of the inputs of a neuron and of its surrogate, and lesions of the surrogate's inputs by region";
-    const OUTPUTS: &'static [OutputInfo] = &[];
+    const OUTPUTS: &'static [OutputInfo] = &[main_output("maps of inputs")];
 
     fn check(p: &MapParameters) -> Vec<Complaint> {
         let message = format!("{} trials and {} ms: at least 1 and 2", p.test_trials, p.lags_ms);
