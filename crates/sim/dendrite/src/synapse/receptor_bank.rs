@@ -160,7 +160,7 @@ impl ReceptorBank {
 
     /// Moves the states by `ms`.
     pub fn advance(&mut self, ms: f64) {
-        if ms == 0.0 {
+        if ms == 0.0 || self.is_empty() {
             return;
         }
         if ms != self.propagator_ms {
@@ -181,6 +181,9 @@ impl ReceptorBank {
 
     /// Adds conductances and currents at the voltages `v` of the nodes.
     pub fn assemble(&mut self, v: &[f64], diagonal: &mut [f64], right: &mut [f64]) {
+        if self.is_empty() {
+            return;
+        }
         match self.lanes {
             1 => vectorised(Assemble::<1>(self, v, diagonal, right)),
             2 => vectorised(Assemble::<2>(self, v, diagonal, right)),
