@@ -97,12 +97,12 @@ impl DendriticTree {
                 "{trees} trees of nodes with {k} children and {outputs} outputs: at least 1, 2 and 1"
             ));
         }
-        let depth = (inputs as f64).log(k as f64).round() as u32;
-        if k.checked_pow(depth) != Some(inputs) || depth == 0 {
-            let (below, above) = (k.pow(depth.max(1)), k.pow(depth + 1));
-            return refuse(format!(
-                "{inputs} inputs do not make whole trees of nodes with {k} children: {below} or {above} would"
-            ));
+        let depth = inputs.checked_ilog(k).unwrap_or(0);
+        let below = k.saturating_pow(depth);
+        if depth == 0 || below != inputs {
+            let above = k.saturating_pow(depth + 1);
+            let sizes = if depth == 0 { format!("{k} would") } else { format!("{below} or {above} would") };
+            return refuse(format!("{inputs} inputs do not make whole trees of nodes with {k} children: {sizes}"));
         }
         let mut leaves = Vec::with_capacity(trees * inputs);
         for tree in 0..trees {
@@ -312,7 +312,9 @@ mod tests {
         let out = output(&model, &inputs);
         assert!((out[3] + out[0] - out[1] - out[2]).abs() < 1e-5, "{out:?}");
         let uneven = tree.build([1, 3, 5], 1, &Seed::root(5)).unwrap_err().to_string();
-        assert!(uneven.contains("15 inputs") && uneven.contains("16"), "{uneven}");
+        assert!(uneven.contains("15 inputs") && uneven.contains("8 or 16 would"), "{uneven}");
+        let single = tree.build([1, 1, 1], 1, &Seed::root(5)).unwrap_err().to_string();
+        assert!(single.contains("1 inputs") && single.contains("2 would"), "{single}");
     }
 
     fn output(model: &Model, inputs: &Array2<f64>) -> Vec<f64> {

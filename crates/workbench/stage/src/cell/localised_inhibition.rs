@@ -97,7 +97,7 @@ impl Kind for LocalisedInhibition {
     type Parameters = LocalisedInhibitionParameters;
     const ROLE: Role = Role::Analysis;
     const KIND: &'static str = "localised-inhibition";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
     const ABOUT: &'static str =
         "inhibition of many cells by one graded neuron whose activity decays along its neurite (APL)";
     const OUTPUTS: &'static [OutputInfo] = &[main_output("localised inhibition")];

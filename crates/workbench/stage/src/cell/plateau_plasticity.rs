@@ -71,7 +71,7 @@ impl Kind for PlateauPlasticity {
     type Parameters = PlateauPlasticityParameters;
     const ROLE: Role = Role::Analysis;
     const KIND: &'static str = "plateau-plasticity";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
     const ABOUT: &'static str = "rhythmic input to a branch whose synapses learn from its voltage, not from spikes";
     const OUTPUTS: &'static [OutputInfo] = &[main_output("learned weights")];
 
