@@ -80,6 +80,8 @@ pub mod name {
     pub const ERROR: &str = "error";
     /// Most memory held at a time, in bytes.
     pub const PEAK_BYTES: &str = "peak_bytes";
+    /// Size of a file in bytes.
+    pub const BYTES: &str = "bytes";
     /// Time of the other program over time of ours.
     pub const RATIO: &str = "ratio";
 }

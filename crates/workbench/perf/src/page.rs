@@ -187,11 +187,7 @@ fn growth(growth: &Growth) -> GrowthView {
         measure: if growth.measure == name::TIME_NS { "time".into() } else { "memory".into() },
         sizes: growth.points.iter().map(|p| p.0.to_string()).collect::<Vec<_>>().join(", "),
         exponent: format!("{:.2} ({low:.2} to {high:.2})", growth.exponent.value),
-        per_element: if growth.measure == name::TIME_NS {
-            duration(per)
-        } else {
-            format!("{} bytes", rheobase_report::number(per))
-        },
+        per_element: shown(&growth.measure, per),
     }
 }
 
@@ -242,7 +238,7 @@ fn trend(records: &[&Record], settings: &Settings) -> Option<Trend> {
     let (values, kept): (Vec<f64>, Vec<&Record>) =
         records.iter().filter_map(|r| Some((r.measurement.value(measure_name)?, *r))).unzip();
     let changes = change_points(&values, measure.low.is_none());
-    let show = |v: f64| if measure_name == name::TIME_NS { duration(v) } else { rheobase_report::number(v) };
+    let show = |v: f64| shown(measure_name, v);
     let described: Vec<String> = changes
         .iter()
         .map(|c| {
@@ -294,6 +290,26 @@ fn interval(measure: &Measure, show: impl Fn(f64) -> String) -> String {
     }
 }
 
+/// A measured number in its unit: times and sizes with a fitting one, all else plain.
+pub fn shown(measure: &str, value: f64) -> String {
+    match measure {
+        name::TIME_NS => duration(value),
+        name::BYTES | name::PEAK_BYTES => size(value),
+        _ => rheobase_report::number(value),
+    }
+}
+
+/// A size with a fitting decimal unit.
+fn size(bytes: f64) -> String {
+    let (value, unit) = match bytes {
+        b if b >= 1e9 => (b / 1e9, "GB"),
+        b if b >= 1e6 => (b / 1e6, "MB"),
+        b if b >= 1e4 => (b / 1e3, "kB"),
+        b => (b, "bytes"),
+    };
+    format!("{} {unit}", rheobase_report::number(value))
+}
+
 /// A time with a fitting unit.
 pub fn duration(ns: f64) -> String {
     let (value, unit) = match ns {
@@ -331,6 +347,19 @@ mod tests {
         {
             assert!(html.contains(part), "{part}");
         }
+    }
+
+    #[test]
+    fn numbers_are_shown_in_fitting_units() {
+        let pairs = [
+            (name::TIME_NS, 1.5e6, "1.500 ms"),
+            (name::BYTES, 48.5e6, "48.50 MB"),
+            (name::PEAK_BYTES, 420.0, "420 bytes"),
+        ];
+        for (measure, value, text) in pairs {
+            assert_eq!(shown(measure, value), text);
+        }
+        assert_eq!(shown(name::INSTRUCTIONS, 1234.0), "1234");
     }
 
     #[test]

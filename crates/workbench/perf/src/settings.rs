@@ -62,11 +62,11 @@ pub struct Renamed {
     pub to: String,
 }
 
-/// Limits where none are given: wall times of one machine, exact counts, errors, memory.
+/// Limits where none are given: wall times of one machine, exact counts, errors, memory, sizes of files.
 fn limits() -> BTreeMap<String, f64> {
-    [(name::TIME_NS, 0.15), (name::INSTRUCTIONS, 0.02), (name::ERROR, 0.05), (name::PEAK_BYTES, 0.05)]
-        .map(|(name, limit)| (name.to_owned(), limit))
-        .into()
+    let time_and_counts = [(name::TIME_NS, 0.15), (name::INSTRUCTIONS, 0.02), (name::ERROR, 0.05)];
+    let sizes = [(name::PEAK_BYTES, 0.05), (name::BYTES, 0.05)];
+    time_and_counts.into_iter().chain(sizes).map(|(name, limit)| (name.to_owned(), limit)).collect()
 }
 
 impl Default for Settings {

@@ -2,7 +2,7 @@
 
 use rheobase_perf::compare::{Comparison, Verdict, compare as judge};
 use rheobase_perf::measurement::name;
-use rheobase_perf::page::duration;
+use rheobase_perf::page::shown;
 use serde_json::json;
 
 use super::{Places, settings};
@@ -80,8 +80,9 @@ fn word(verdict: &Verdict) -> &'static str {
 }
 
 fn row(comparison: &Comparison) -> Vec<String> {
-    let show = |value: f64| {
-        if comparison.measure == name::TIME_NS { duration(value) } else { output::number(value) }
+    let show = |value: f64| match comparison.measure.as_str() {
+        measure @ (name::TIME_NS | name::BYTES | name::PEAK_BYTES) => shown(measure, value),
+        _ => output::number(value),
     };
     let percent = |ratio: f64| format!("{:+.1} %", 100.0 * (ratio - 1.0));
     let change = comparison.ratio().map_or(String::new(), |ratio| match ratio.interval() {
