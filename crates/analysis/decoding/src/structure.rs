@@ -47,6 +47,31 @@ pub fn gaussian_mixture(x: ArrayView2<'_, f64>, components: usize, runs: usize, 
     Ok(Clusters { of, centres })
 }
 
+/// Agreement of two groupings of the same samples beyond chance, the adjusted Rand index (Hubert & Arabie 1985): 1 for the same groups
+/// under any names, 0 on average for independent ones.
+///
+/// # Errors
+/// If lengths differ, there are fewer than 2 samples, or neither grouping divides the samples.
+pub fn adjusted_rand(a: &[usize], b: &[usize]) -> Result<f64> {
+    if a.len() != b.len() {
+        return Err(Error::Mismatch { what: "groupings", left: a.len(), right: b.len() });
+    }
+    let pairs = |n: f64| n * (n - 1.0) / 2.0;
+    let size = |x: &[usize]| x.iter().max().map_or(0, |m| m + 1);
+    let mut table = Array2::<f64>::zeros((size(a), size(b)));
+    a.iter().zip(b).for_each(|(i, j)| table[[*i, *j]] += 1.0);
+    let together = table.iter().map(|n| pairs(*n)).sum::<f64>();
+    let rows = table.sum_axis(ndarray::Axis(1)).iter().map(|n| pairs(*n)).sum::<f64>();
+    let columns = table.sum_axis(ndarray::Axis(0)).iter().map(|n| pairs(*n)).sum::<f64>();
+    let expected = rows * columns / pairs(a.len() as f64);
+    let most = (rows + columns) / 2.0;
+    if a.len() < 2 || most == expected {
+        let allowed = "2 or more, in groupings that divide them";
+        return Err(Error::Parameter { what: "samples in groups", found: a.len() as f64, allowed });
+    }
+    Ok((together - expected) / (most - expected))
+}
+
 /// Independent components of samples (samples, units) by FastICA with log cosh, (samples, components).
 ///
 /// # Errors
@@ -73,4 +98,20 @@ pub fn t_sne(x: ArrayView2<'_, f64>, dimensions: usize, perplexity: f64, seed: &
         return Err(Error::Parameter { what: "perplexity", found: perplexity, allowed: "1 to a third of the samples" });
     }
     library::t_sne(&own, dimensions, perplexity, number(seed))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn agreement_of_groupings_is_that_of_hubert_and_arabie() {
+        assert_eq!(adjusted_rand(&[0, 0, 1, 1, 2, 2], &[2, 2, 0, 0, 1, 1]).unwrap(), 1.0);
+        // Table [[2, 1], [0, 3]]: together 1 + 3, rows 3 + 3, columns 1 + 6, of 15 pairs.
+        let found = adjusted_rand(&[0, 0, 0, 1, 1, 1], &[0, 0, 1, 1, 1, 1]).unwrap();
+        let expected = 6.0 * 7.0 / 15.0;
+        assert!((found - (4.0 - expected) / (6.5 - expected)).abs() < 1e-12, "{found}");
+        assert!(adjusted_rand(&[0, 0], &[0]).is_err());
+        assert!(adjusted_rand(&[0, 0, 0], &[0, 0, 0]).is_err());
+    }
 }

@@ -4,7 +4,7 @@
 //! min over orthogonal C of |A - C B C'| or of the angle arccos <A, C B C'> / (|A| |B|). The tool descends from random starts; for normal maps
 //! the minimum is known: it pairs the eigenvalues, which is also where our descent starts, so that it ends there or below.
 
-use ndarray::{Array2, ArrayView2, s};
+use ndarray::{Array2, ArrayView2, Axis, concatenate, s};
 use rheobase_core::{Seed, require_finite};
 use rheobase_linalg::{eig, least_squares, product, qr, svd, transposed_product};
 
@@ -17,28 +17,69 @@ use crate::{Error, Result};
 /// # Errors
 /// If the recording is shorter than the delays and the rank need, or values are not finite.
 pub fn linear_map(recording: ArrayView2<'_, f64>, delays: usize, rank: usize, lambda: f64) -> Result<Array2<f64>> {
-    require_finite("recording", recording.iter())?;
-    let (times, units) = recording.dim();
+    linear_map_of_trials(&[recording], delays, rank, lambda)
+}
+
+/// [`linear_map`] of several trials (times, units), which may differ in length: they are centred and reduced together, and no step goes
+/// from one trial into the next.
+///
+/// # Errors
+/// As for [`linear_map`]; if trials differ in units, or one is shorter than the delays and a step.
+pub fn linear_map_of_trials(
+    trials: &[ArrayView2<'_, f64>],
+    delays: usize,
+    rank: usize,
+    lambda: f64,
+) -> Result<Array2<f64>> {
     let delays = delays.max(1);
-    if rank == 0 || rank > delays * units || times < delays + rank + 1 {
-        return Err(Error::TooFewConditions {
-            what: "a linear map of these delays and rank",
-            needed: delays + rank + 1,
-            found: times,
-        });
+    let units = trials.first().map_or(0, ArrayView2::ncols);
+    let too_few = |needed: usize, found: usize| Error::TooFewConditions {
+        what: "a linear map of these delays and rank",
+        needed,
+        found,
+    };
+    for trial in trials {
+        require_finite("recording", trial.iter())?;
+        if trial.ncols() != units {
+            return Err(Error::UnitMismatch { what: "trials of one recording", left: units, right: trial.ncols() });
+        }
+        if trial.nrows() < delays + 1 {
+            return Err(too_few(delays + 1, trial.nrows()));
+        }
     }
-    let centred = crate::prepare::centred(recording);
-    let rows = times - delays + 1;
-    let hankel = Array2::from_shape_fn((rows, delays * units), |(t, k)| centred[[t + k / units, k % units]]);
+    let times: usize = trials.iter().map(ArrayView2::nrows).sum();
+    let steps: usize = trials.iter().map(|t| t.nrows() - delays).sum();
+    if rank == 0 || rank > delays * units || steps < rank + 1 {
+        return Err(too_few(delays + rank + 1, times));
+    }
+    let all = concatenate(Axis(0), trials).map_err(|e| Error::Input(e.to_string()))?;
+    let centred = crate::prepare::centred(all.view());
+    // Frames of every trial, and which of them have a next one.
+    let mut frames = Vec::with_capacity(steps + trials.len());
+    let mut from = Vec::with_capacity(steps);
+    let mut start = 0;
+    for trial in trials {
+        let last = trial.nrows() - delays;
+        for t in 0..=last {
+            if t < last {
+                from.push(frames.len());
+            }
+            frames.push(start + t);
+        }
+        start += trial.nrows();
+    }
+    let hankel =
+        Array2::from_shape_fn((frames.len(), delays * units), |(r, k)| centred[[frames[r] + k / units, k % units]]);
     let reduced = svd(hankel.view())?;
     let states = product(hankel.view(), reduced.vt.slice(s![..rank, ..]).t());
-    let (now, next) = (states.slice(s![..rows - 1, ..]), states.slice(s![1.., ..]));
+    let now = states.select(Axis(0), &from);
+    let next = states.select(Axis(0), &from.iter().map(|r| r + 1).collect::<Vec<_>>());
     let map = if lambda > 0.0 {
-        let mut inner = transposed_product(now, now);
+        let mut inner = transposed_product(now.view(), now.view());
         inner.diag_mut().mapv_inplace(|v| v + lambda);
-        rheobase_linalg::solve_positive_definite(inner.view(), transposed_product(now, next).view())?
+        rheobase_linalg::solve_positive_definite(inner.view(), transposed_product(now.view(), next.view()).view())?
     } else {
-        least_squares(now, next)?.solution
+        least_squares(now.view(), next.view())?.solution
     };
     Ok(map.t().to_owned())
 }

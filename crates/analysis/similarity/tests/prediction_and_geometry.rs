@@ -7,7 +7,7 @@ use rand::RngExt;
 use rheobase_core::Seed;
 use rheobase_linalg::qr;
 use rheobase_similarity::cca::cca;
-use rheobase_similarity::dynamics::{dynamical_distance, linear_map};
+use rheobase_similarity::dynamics::{dynamical_distance, linear_map, linear_map_of_trials};
 use rheobase_similarity::geometry::*;
 use rheobase_similarity::predictivity::*;
 use rheobase_similarity::streaming::Moments;
@@ -290,6 +290,12 @@ fn dynamical_distances_by_closed_form() {
     let map = linear_map(wave.view(), 4, 2, 0.0).unwrap();
     let values = rheobase_linalg::eig(map.view()).unwrap().values;
     assert!((values[0].im.atan2(values[0].re).abs() - 0.3).abs() < 1e-3);
+    // Two trials of the same oscillator, started at different phases: the same map as one, though they do not join.
+    let (first, second) = (wave.slice(ndarray::s![..60, ..]), wave.slice(ndarray::s![97..170, ..]));
+    let of_trials = linear_map_of_trials(&[first, second], 4, 2, 0.0).unwrap();
+    let distance = dynamical_distance(map.view(), of_trials.view(), 2, &Seed::root(1)).unwrap();
+    assert!(distance.angular < 0.02, "{}", distance.angular);
+    assert!(linear_map_of_trials(&[first, wave.slice(ndarray::s![..4, ..])], 4, 2, 0.0).is_err());
     assert!(linear_map(wave.view(), 300, 2, 0.0).is_err());
 }
 

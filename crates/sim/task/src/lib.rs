@@ -10,7 +10,8 @@
 //! | [`motor`] | reaching with a two-joint arm, muscle patterns of many reaches |
 //! | [`space`] | path integration with place, direction and Cartesian read-outs, head-centred localisation |
 //!
-//! [`stroke_digits`] draws images of digits to be told apart.
+//! [`stroke_digits`] draws images of digits to be told apart; [`space::session`] and [`tuned_trials`] simulate recordings whose truth is
+//! known, for the instruments.
 //!
 //! [`AnyTask`] is one of them, told apart by `kind`.
 
@@ -24,6 +25,7 @@ pub mod space;
 pub mod stroke_digits;
 mod timing;
 mod trial;
+pub mod tuned_trials;
 
 pub use error::{Error, Result};
 pub use timing::Timing;

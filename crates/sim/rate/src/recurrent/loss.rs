@@ -194,10 +194,21 @@ impl Batch<'_> {
         parameters: &[Vec<F>],
         threads: usize,
     ) -> Vec<Response<F>> {
+        self.run_with(network, parameters, threads, |_, _, _| {})
+    }
+
+    /// As [`Self::run`], where `intervene` (trial, step, outputs of the units) may change what is seen of the units after each step.
+    pub fn run_with<F: Scalar>(
+        &self,
+        network: &RecurrentNetwork,
+        parameters: &[Vec<F>],
+        threads: usize,
+        intervene: impl Fn(usize, usize, &mut [F]) + Sync,
+    ) -> Vec<Response<F>> {
         let prepared = Prepared::new(network, parameters);
         let groups = parallel::map(self.groups(), threads, |index| {
             let chunk = self.chunk(network, index);
-            let trajectory = prepared.forward(&chunk);
+            let trajectory = prepared.forward_with(&chunk, |row, t, outputs| intervene(index * ROWS + row, t, outputs));
             let y = prepared.read_out(&chunk, &trajectory, &[]);
             let group = self.group(index).iter().enumerate();
             let all = group.map(|(row, trial)| Response::of(&chunk, &trajectory, &y, network, row, trial.steps()));

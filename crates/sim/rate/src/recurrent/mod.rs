@@ -10,6 +10,7 @@
 //! | [`initial`] | spectral radius, orthogonal, balanced, ... |
 //! | [`pass`] | forward and back through time |
 //! | [`loss`] | batches of trials, task losses, cost and gradient |
+//! | [`lesion`] | units silenced, clamped, noised or permuted in any window of a trial; weights removed |
 //! | [`linearised`] | the network as a dynamical system, Jacobians, real-time recurrent learning |
 //! | [`penalty`] | rate, weight, wiring, smooth dynamics |
 //! | [`training`] | iterations, schedules, clipping, checkpoints, early stop |
@@ -18,6 +19,7 @@
 
 pub mod cell;
 pub mod initial;
+pub mod lesion;
 pub mod linearised;
 pub mod loss;
 pub mod network;

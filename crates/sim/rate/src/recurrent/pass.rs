@@ -66,6 +66,12 @@ impl<'a, F: Scalar> Prepared<'a, F> {
 
     /// Runs the trials.
     pub fn forward(&self, chunk: &Chunk<F>) -> Trajectory<F> {
+        self.forward_with(chunk, |_, _, _| {})
+    }
+
+    /// Runs the trials; after each step `intervene` (row, step, outputs of the units) may change what the units and the read-out see of
+    /// them from then on. The states that gated and leaky units keep for themselves are not touched.
+    pub fn forward_with(&self, chunk: &Chunk<F>, intervene: impl Fn(usize, usize, &mut [F])) -> Trajectory<F> {
         let network = self.network;
         let (n, columns, rows) = (network.units, network.columns(), chunk.rows);
         let width = network.cell.kept() * n;
@@ -111,9 +117,10 @@ impl<'a, F: Scalar> Prepared<'a, F> {
                     recurrent: &recurrent[own],
                     kept: &mut trajectory.kept[kept..kept + width],
                     after: &mut after[units.clone()],
-                    output: &mut future[units],
+                    output: &mut future[units.clone()],
                 }
                 .run();
+                intervene(row, t, &mut future[units]);
             }
         }
         trajectory

@@ -4,6 +4,7 @@ pub mod arena;
 mod head_centred;
 mod path_integration;
 pub mod place_code;
+pub mod session;
 
 pub use arena::Arena;
 pub use head_centred::{HeadCentred, HeadCentredOutput};

@@ -31,7 +31,7 @@ pub enum Manner {
 }
 
 impl Manner {
-    pub(super) fn lesion(self) -> LesionManner {
+    pub(crate) fn lesion(self) -> LesionManner {
         match self {
             Self::Silence => LesionManner::Silence,
             Self::ClampToMean => LesionManner::ClampToMean,

@@ -5,23 +5,28 @@ mod accuracy_curves;
 mod activity_statistics;
 mod classification;
 mod decode;
+mod filter_estimates;
 mod gabor_fit;
 mod lesion_groups;
 mod orientation_tuning;
+mod population_structure;
 mod sta;
 mod stc;
 
-pub use ablation::Ablation;
+pub use ablation::{Ablation, Manner};
 pub use accuracy_curves::AccuracyCurves;
 pub use activity_statistics::ActivityStatistics;
 pub use classification::Classification;
-pub use decode::Decode;
+pub use decode::{ClassifierChoice, Decode};
+pub use filter_estimates::FilterEstimates;
 pub use gabor_fit::GaborFits;
 pub use lesion_groups::LesionGroups;
 pub use orientation_tuning::OrientationTuning;
+pub use population_structure::PopulationStructure;
 pub use sta::Sta;
 pub use stc::Stc;
 
+use rand_distr::{Distribution, Poisson};
 use rheobase_core::Probe;
 use rheobase_pipeline::StageError;
 use rheobase_rate::Model;
@@ -50,4 +55,19 @@ fn share(count: usize, of: usize, name: &str, variant: &str, what: &str) -> rheo
     let value = if of == 0 { f64::NAN } else { count as f64 / of as f64 };
     rheobase_core::Estimate::new(value, name, variant, of, what)
         .with_interval(rheobase_core::statistics::wilson_interval(count, of))
+}
+
+/// Poisson spikes of a unit in each frame, at its rectified response scaled to a mean number; none if it never responds.
+fn poisson_counts(
+    response: ndarray::ArrayView1<'_, f64>,
+    per_frame: f64,
+    seed: &rheobase_core::Seed,
+) -> Option<Vec<f64>> {
+    let mean = response.iter().map(|v| v.max(0.0)).sum::<f64>() / response.len() as f64;
+    let mut stream = seed.stream();
+    let mut draw = |v: &f64| {
+        let rate = v.max(0.0) / mean * per_frame;
+        if rate > 0.0 { Poisson::new(rate).map_or(0.0, |d| d.sample(&mut stream)) } else { 0.0 }
+    };
+    (mean > 0.0).then(|| response.iter().map(&mut draw).collect())
 }

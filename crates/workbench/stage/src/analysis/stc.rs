@@ -1,7 +1,6 @@
 //! Spike-triggered covariance of a layer's units: axes of significant variance change, and how much they tell.
 
-use ndarray::{Array2, Axis};
-use rand_distr::{Distribution, Poisson};
+use ndarray::Array2;
 use rheobase_core::{Estimate, Probe};
 use rheobase_data::Table;
 use rheobase_pipeline::{Context, Input, Outcome, OutputInfo, Role, StageError};
@@ -12,7 +11,7 @@ use rheobase_report::figure::{Chart, Marks, Mosaic, Series};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::analysis::{frame_shape, layer_of};
+use crate::analysis::{frame_shape, layer_of, poisson_counts};
 use crate::artifact::{Probed, load_model};
 use crate::kind::{Kind, failed, main_output, threads};
 
@@ -108,20 +107,10 @@ impl Kind for Stc {
         let (mut rows_unit, mut rows_value, mut rows_p) = (vec![], vec![], vec![]);
         let mut series = Vec::new();
         for (index, &unit) in units.iter().enumerate() {
-            let column = responses.index_axis(Axis(1), unit);
-            let rectified: Vec<f64> = column.iter().map(|v| v.max(0.0)).collect();
-            let mean = rectified.iter().sum::<f64>() / rectified.len() as f64;
-            if mean <= 0.0 {
-                return Err(StageError::Failed(format!("unit {unit} of layer {layer} never responds to white noise")));
-            }
-            let mut stream = context.seed.child("spikes").index(unit).stream();
-            let counts: Vec<f64> = rectified
-                .iter()
-                .map(|v| {
-                    let rate = v / mean * p.spikes_per_frame;
-                    if rate > 0.0 { Poisson::new(rate).map_or(0.0, |d| d.sample(&mut stream)) } else { 0.0 }
-                })
-                .collect();
+            let seed = context.seed.child("spikes").index(unit);
+            let counts = poisson_counts(responses.column(unit), p.spikes_per_frame, &seed).ok_or_else(|| {
+                StageError::Failed(format!("unit {unit} of layer {layer} never responds to white noise"))
+            })?;
             let test = NestedTest {
                 level: p.level,
                 shifts: p.shifts,

@@ -6,7 +6,6 @@ use rand::seq::SliceRandom;
 use rheobase_core::statistics::{mean, permutation_p, variance};
 use rheobase_core::{Estimate, NullDistribution};
 use rheobase_data::Table;
-use rheobase_data::recording::Recording;
 use rheobase_pipeline::{Complaint, Context, Input, Outcome, OutputInfo, Role, StageError};
 use rheobase_report::figure::{Chart, Marks, Series};
 use rheobase_spike_train::count::{counts_in_windows, fano_factor, psth};
@@ -15,6 +14,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::kind::{Kind, complaint, failed, main_output};
+use crate::recording::trials::conditions;
 use crate::recording::{Recorded, load, unit};
 
 /// Parameters of `event-response`.
@@ -70,7 +70,7 @@ impl Kind for EventResponse {
     type Parameters = EventResponseParameters;
     const ROLE: Role = Role::Analysis;
     const KIND: &'static str = "event-response";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
     const ABOUT: &'static str =
         "spikes of a unit around events: histogram, counts, Fano factors and information by condition";
     const OUTPUTS: &'static [OutputInfo] = &[main_output("event responses")];
@@ -106,25 +106,6 @@ impl Kind for EventResponse {
         histogram(p, times, &events, &names, &conditions, &mut outcome)?;
         Ok(outcome)
     }
-}
-
-/// Names of the conditions, and the condition of each trial.
-pub(super) fn conditions(recording: &Recording, by: Option<&str>) -> Result<(Vec<String>, Vec<usize>), StageError> {
-    let rows = recording.trials.rows();
-    let Some(by) = by else { return Ok((vec!["all".into()], vec![0; rows])) };
-    let column = recording.trials.column(by)?;
-    let labels: Vec<String> = (0..rows).map(|row| column.text(row)).collect();
-    let mut names = labels.clone();
-    names.sort();
-    names.dedup();
-    if names.len() > rows.max(2) / 2 {
-        return Err(StageError::Failed(format!(
-            "column `{by}` has {} different values in {rows} trials; conditions need several trials each",
-            names.len()
-        )));
-    }
-    let index = labels.iter().map(|l| names.binary_search(l).unwrap_or(0)).collect();
-    Ok((names, index))
 }
 
 /// Class of each count: equally many trials in each, equal counts in one.

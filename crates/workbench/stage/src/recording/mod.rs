@@ -3,14 +3,29 @@
 mod events;
 mod firing_statistics;
 mod glm;
+mod head_direction;
+mod pair_synchrony;
+mod phase_precession;
 mod place;
+mod simulated_session;
+mod simulated_trials;
 mod source;
+mod trial_decoding;
+mod trial_information;
+mod trials;
 
 pub use events::EventResponse;
 pub use firing_statistics::FiringStatistics;
 pub use glm::SpikeGlm;
+pub use head_direction::HeadDirection;
+pub use pair_synchrony::PairSynchrony;
+pub use phase_precession::PhasePrecession;
 pub use place::PlaceField;
+pub use simulated_session::SimulatedSession;
+pub use simulated_trials::SimulatedTrials;
 pub use source::RecordingKind;
+pub use trial_decoding::TrialDecoding;
+pub use trial_information::TrialInformation;
 
 use std::collections::BTreeMap;
 

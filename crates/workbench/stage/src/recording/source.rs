@@ -85,18 +85,23 @@ impl Kind for RecordingKind {
         };
         let mut outcome = Outcome::default();
         store(&recording, &mut outcome);
-        let spikes = &recording.spikes;
-        let total: usize = (0..spikes.units()).map(|u| spikes.unit(u).len()).sum();
-        let (start, stop) = spikes.span_s();
-        outcome.metric("units", Estimate::new(spikes.units() as f64, "units", "counted", 1, "recordings"));
-        outcome.metric("spikes", Estimate::new(total as f64, "spikes", "counted", spikes.units(), "units"));
-        let duration = Estimate::new(stop - start, "duration", "observed span", 1, "recordings").with_unit("s");
-        outcome.metric("duration_s", duration);
-        let trials = recording.trials.rows();
-        outcome.metric("trials", Estimate::new(trials as f64, "trials", "counted", 1, "recordings"));
-        raster(&recording, &mut outcome)?;
+        describe(&recording, &mut outcome)?;
         Ok(outcome)
     }
+}
+
+/// How much was recorded, and a picture of it.
+pub(super) fn describe(recording: &Recording, outcome: &mut Outcome) -> Result<(), StageError> {
+    let spikes = &recording.spikes;
+    let total: usize = (0..spikes.units()).map(|u| spikes.unit(u).len()).sum();
+    let (start, stop) = spikes.span_s();
+    outcome.metric("units", Estimate::new(spikes.units() as f64, "units", "counted", 1, "recordings"));
+    outcome.metric("spikes", Estimate::new(total as f64, "spikes", "counted", spikes.units(), "units"));
+    let duration = Estimate::new(stop - start, "duration", "observed span", 1, "recordings").with_unit("s");
+    outcome.metric("duration_s", duration);
+    let trials = recording.trials.rows();
+    outcome.metric("trials", Estimate::new(trials as f64, "trials", "counted", 1, "recordings"));
+    raster(recording, outcome)
 }
 
 /// The first seconds of the first units.

@@ -15,6 +15,7 @@ use rheobase_task::{AnyTask, Trial};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::demixed::demix;
 use super::source::{Axes, Recurrent, TrainedNetwork, unit_rates};
 use crate::draw::{chart, metric, series};
 use crate::kind::{Kind, complaint, failed, main_output};
@@ -31,6 +32,9 @@ pub struct DynamicsParameters {
     /// Principal components in which rotations are sought.
     #[serde(default = "six")]
     pub components: usize,
+    /// Condition of the trials (a column of the task's trial table) by which states are demixed from time (dPCA).
+    #[serde(default)]
+    pub by: Option<String>,
     /// Relative noise on weights whose effect on the error is measured.
     #[serde(default = "twentieth")]
     pub weight_noise: f64,
@@ -54,7 +58,7 @@ impl Kind for PopulationDynamics {
     const ROLE: Role = Role::Analysis;
     const KIND: &'static str = "population-dynamics";
     const VERSION: u32 = 1;
-    const ABOUT: &'static str = "dimensionality, rotations (jPCA) and tangling of a recurrent network's states, and time constants of gated units";
+    const ABOUT: &'static str = "dimensionality, rotations (jPCA), tangling and demixed components (dPCA) of a recurrent network's states; time constants of gated units";
     const OUTPUTS: &'static [OutputInfo] = &[main_output("population dynamics")];
 
     fn check(p: &DynamicsParameters) -> Vec<Complaint> {
@@ -99,6 +103,9 @@ impl Kind for PopulationDynamics {
             _ => rates.clone(),
         };
         rotations(&movement, dt_s, p.components, &mut outcome)?;
+        if let Some(by) = &p.by {
+            demix(&rates, &trials, by, task.dt_ms(), &mut outcome)?;
+        }
         if let AnyTask::MusclePattern(pattern) = &trained.task {
             against_motor_cortex(pattern, &trained, &trials, &movement, p, &context.seed, &mut outcome)?;
         }

@@ -1,10 +1,13 @@
 //! Recurrent networks: the node that trains one on a task, and what is measured inside it.
 
 mod choices;
+mod demixed;
+mod dynamical_similarity;
 mod dynamics;
 mod fixed_point_figure;
 mod fixed_points;
 mod gain_fields;
+mod lesions;
 mod model;
 mod parts;
 mod reservoir;
@@ -12,9 +15,11 @@ mod source;
 mod spatial;
 
 pub use choices::Choices;
+pub use dynamical_similarity::DynamicalSimilarity;
 pub use dynamics::PopulationDynamics;
 pub use fixed_points::FixedPoints;
 pub use gain_fields::GainFields;
+pub use lesions::RecurrentLesions;
 pub use model::RecurrentModel;
 pub use reservoir::{EchoStates, ForceLearning};
 pub use spatial::{PatternFormation, SpatialTuning};

@@ -1,0 +1,370 @@
+//! Trials of neurons whose code is known: what spikes tell about the stimulus follows by enumeration, and an estimate from a few trials
+//! can be held against it.
+//!
+//! Stimuli are directions, evenly around the circle. A *rate* neuron fires at base + peak e^(kappa (cos(s - s0) - 1)) Hz, evenly over the
+//! window. A *timing* neuron fires as many spikes to every stimulus, at the mean rate of the others, but around a time that goes round
+//! with the stimulus: its density over the window is a von Mises bump of concentration kappa at T (s - s0) / 2 pi. All spikes are Poisson, but
+//! for a gain e^(g z - g^2 / 2), z normal, that all neurons of a trial share.
+
+use std::f64::consts::TAU;
+
+use rand::RngExt;
+use rand::seq::SliceRandom;
+use rand_distr::{Distribution, Poisson, StandardNormal};
+use rheobase_core::{RandomStream, Seed};
+
+use crate::error::{Result, require};
+
+/// Parts of the window in which a timing neuron's density is even.
+const FINE: usize = 240;
+/// Values of the normal variable of the gain, from -5 to 5, over which the truth is integrated.
+const GAINS: usize = 81;
+
+/// Neurons and trials.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct TunedTrials {
+    /// Stimuli.
+    pub stimuli: usize,
+    /// Trials of each.
+    pub repeats: usize,
+    /// Neurons whose rate tells the stimulus.
+    pub rate_neurons: usize,
+    /// Neurons whose spike times tell it.
+    pub timing_neurons: usize,
+    /// Rate far from the preferred stimulus in Hz.
+    pub base_hz: f64,
+    /// What the preferred stimulus adds in Hz.
+    pub peak_hz: f64,
+    /// Concentration of the tuning.
+    pub kappa: f64,
+    /// Length of the stimulus in s.
+    pub window_s: f64,
+    /// Pause between stimuli in s, in which nothing fires.
+    pub pause_s: f64,
+    /// Standard deviation g of the logarithm of the shared gain.
+    pub gain_sd: f64,
+    /// Rate in Hz of events, while a stimulus is shown, at which neurons 0 and 1, 2 and 3, ... fire together.
+    pub shared_hz: f64,
+}
+
+/// Standard deviation in s of each neuron's spike around a shared event.
+const SHARED_JITTER_S: f64 = 0.001;
+
+/// What was recorded.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Recorded {
+    /// Spike times of each neuron in s, rate neurons first.
+    pub spikes_s: Vec<Vec<f64>>,
+    /// Begin of each trial in s.
+    pub starts_s: Vec<f64>,
+    /// Stimulus of each trial.
+    pub stimuli: Vec<usize>,
+}
+
+impl TunedTrials {
+    /// Number of neurons.
+    pub fn neurons(&self) -> usize {
+        self.rate_neurons + self.timing_neurons
+    }
+
+    /// Refuses what cannot be.
+    ///
+    /// # Errors
+    /// With the number and what would be right.
+    pub fn check(&self) -> Result<()> {
+        require("the number of stimuli", self.stimuli as f64, (2..=64).contains(&self.stimuli), "2 to 64")?;
+        require("the number of repeats", self.repeats as f64, (2..=100_000).contains(&self.repeats), "2 to 100,000")?;
+        let neurons = self.neurons();
+        require("the number of neurons", neurons as f64, (1..=10_000).contains(&neurons), "1 to 10,000")?;
+        for (what, value) in [("window_s", self.window_s), ("peak_hz", self.peak_hz)] {
+            require(what, value, value > 0.0 && value <= 1e3, "above 0, at most 1,000")?;
+        }
+        for (what, value) in [("base_hz", self.base_hz), ("pause_s", self.pause_s), ("shared_hz", self.shared_hz)] {
+            require(what, value, (0.0..=1e3).contains(&value), "0 to 1,000")?;
+        }
+        require("kappa", self.kappa, (0.0..=100.0).contains(&self.kappa), "0 to 100")?;
+        require("gain_sd", self.gain_sd, (0.0..=2.0).contains(&self.gain_sd), "0 to 2")
+    }
+
+    /// Direction of a stimulus in rad.
+    pub fn direction_rad(&self, stimulus: usize) -> f64 {
+        TAU * stimulus as f64 / self.stimuli as f64
+    }
+
+    /// Preferred direction of a neuron in rad: each kind evenly around the circle.
+    pub fn preferred_rad(&self, neuron: usize) -> f64 {
+        let (index, of) = if neuron < self.rate_neurons {
+            (neuron, self.rate_neurons)
+        } else {
+            (neuron - self.rate_neurons, self.timing_neurons)
+        };
+        TAU * index as f64 / of as f64
+    }
+
+    /// Expected spikes of a neuron in each of `bins` equal parts of the window, at a gain of 1 and beside shared events.
+    pub fn expected(&self, neuron: usize, stimulus: usize, bins: usize) -> Vec<f64> {
+        let off = |stimulus: usize| self.direction_rad(stimulus) - self.preferred_rad(neuron);
+        let rate = |stimulus: usize| self.base_hz + self.peak_hz * (self.kappa * (off(stimulus).cos() - 1.0)).exp();
+        if neuron < self.rate_neurons {
+            return vec![rate(stimulus) * self.window_s / bins as f64; bins];
+        }
+        let all = (0..self.stimuli).map(rate).sum::<f64>() / self.stimuli as f64 * self.window_s;
+        let density = |k: usize| {
+            let at = TAU * (k as f64 + 0.5) / FINE as f64;
+            (self.kappa * ((at - off(stimulus)).cos() - 1.0)).exp()
+        };
+        let total: f64 = (0..FINE).map(density).sum();
+        let mut expected = vec![0.0; bins];
+        (0..FINE).for_each(|k| expected[k * bins / FINE] += all * density(k) / total);
+        expected
+    }
+
+    /// Draws all trials, stimuli in random order. A neuron's spikes depend on its number, the trial's and the seed alone.
+    ///
+    /// # Errors
+    /// If it cannot be.
+    pub fn record(&self, seed: &Seed) -> Result<Recorded> {
+        self.check()?;
+        let mut stimuli: Vec<usize> = (0..self.stimuli * self.repeats).map(|k| k % self.stimuli).collect();
+        stimuli.shuffle(&mut seed.child("order").stream());
+        let starts_s: Vec<f64> = (0..stimuli.len()).map(|k| k as f64 * (self.window_s + self.pause_s)).collect();
+        let gain = |trial: usize| {
+            let z: f64 = StandardNormal.sample(&mut seed.child("gain").index(trial).stream());
+            self.gain_of(z)
+        };
+        let gains: Vec<f64> = (0..stimuli.len()).map(gain).collect();
+        let of_neuron = |neuron: usize| {
+            let expected: Vec<Vec<f64>> = (0..self.stimuli).map(|s| self.expected(neuron, s, FINE)).collect();
+            let mut stream = seed.child("spikes").index(neuron).stream();
+            let mut times = vec![];
+            for ((stimulus, start), gain) in stimuli.iter().zip(&starts_s).zip(&gains) {
+                self.fire(&expected[*stimulus], *gain, *start, &mut stream, &mut times);
+            }
+            times
+        };
+        let mut spikes_s: Vec<Vec<f64>> = (0..self.neurons()).map(of_neuron).collect();
+        for (pair, both) in spikes_s.chunks_exact_mut(2).enumerate() {
+            self.fire_together(&starts_s, &seed.child("shared").index(pair), both);
+        }
+        Ok(Recorded { spikes_s, starts_s, stimuli })
+    }
+
+    fn fire_together(&self, starts_s: &[f64], seed: &Seed, pair: &mut [Vec<f64>]) {
+        let mut stream = seed.stream();
+        for start in starts_s {
+            let count = Poisson::new(self.shared_hz * self.window_s).map_or(0.0, |p| p.sample(&mut stream));
+            for _ in 0..count as usize {
+                let at = self.window_s * stream.random::<f64>();
+                for times in &mut *pair {
+                    let normal: f64 = StandardNormal.sample(&mut stream);
+                    times.push(start + (at + SHARED_JITTER_S * normal).clamp(0.0, self.window_s));
+                }
+            }
+        }
+        pair.iter_mut().for_each(|times| times.sort_by(f64::total_cmp));
+    }
+
+    fn gain_of(&self, z: f64) -> f64 {
+        (self.gain_sd * z - self.gain_sd.powi(2) / 2.0).exp()
+    }
+
+    fn fire(&self, expected: &[f64], gain: f64, start_s: f64, stream: &mut RandomStream, times: &mut Vec<f64>) {
+        let total: f64 = expected.iter().sum::<f64>() * gain;
+        // A Poisson number of spikes, each put into a part by its share.
+        let count = Poisson::new(total).map_or(0.0, |p| p.sample(stream));
+        for _ in 0..count as usize {
+            let mut left = stream.random::<f64>() * total / gain;
+            let part = expected.iter().position(|e| {
+                left -= e;
+                left < 0.0
+            });
+            let at = part.unwrap_or(expected.len() - 1) as f64 + stream.random::<f64>();
+            times.push(start_s + self.window_s * at / expected.len() as f64);
+        }
+    }
+
+    /// Information in bits that a neuron's word gives about the stimulus, all equally likely: the spikes in each of `bins` parts of the
+    /// window, `most` standing for as many or more.
+    ///
+    /// # Errors
+    /// If there are no bins, or more than 100,000 words.
+    pub fn information_bits(&self, neuron: usize, bins: usize, most: usize) -> Result<f64> {
+        self.check()?;
+        let words = (most + 1).checked_pow(bins as u32).unwrap_or(usize::MAX);
+        require(
+            "the number of words",
+            words as f64,
+            bins >= 1 && words <= 100_000,
+            "at most 100,000, of at least 1 bin",
+        )?;
+        let given: Vec<Vec<f64>> =
+            (0..self.stimuli).map(|s| self.words_given(neuron, &self.expected(neuron, s, bins), most, words)).collect();
+        let mut bits = 0.0;
+        for word in 0..words {
+            let all = given.iter().map(|p| p[word]).sum::<f64>() / self.stimuli as f64;
+            for p in given.iter().map(|p| p[word]).filter(|p| *p > 0.0) {
+                bits += p / self.stimuli as f64 * (p / all).log2();
+            }
+        }
+        Ok(bits)
+    }
+
+    /// Share of `trials` fresh trials whose stimulus the best possible observer of all neurons' spikes in `bins` parts of the window names:
+    /// the likeliest stimulus under the true rates. None with a shared gain, for which it would have to be integrated out.
+    pub fn ideal_accuracy(&self, bins: usize, trials: usize, seed: &Seed) -> Option<f64> {
+        if self.gain_sd > 0.0 || self.shared_hz > 0.0 || bins == 0 || trials == 0 {
+            return None;
+        }
+        let expected: Vec<Vec<f64>> =
+            (0..self.stimuli).map(|s| (0..self.neurons()).flat_map(|n| self.expected(n, s, bins)).collect()).collect();
+        let right = (0..trials).filter(|trial| {
+            let stimulus = trial % self.stimuli;
+            let mut stream = seed.index(*trial).stream();
+            let draw = |e: &f64, stream: &mut RandomStream| Poisson::new(*e).map_or(0.0, |p| p.sample(stream));
+            let counts: Vec<f64> = expected[stimulus].iter().map(|e| draw(e, &mut stream)).collect();
+            let likelihood = |s: usize| -> f64 {
+                // An expected number of 0 forbids spikes.
+                counts.iter().zip(&expected[s]).map(|(n, e)| if *n > 0.0 { n * e.ln() - e } else { -e }).sum()
+            };
+            let own = likelihood(stimulus);
+            (0..self.stimuli).all(|s| s == stimulus || likelihood(s) < own)
+        });
+        Some(right.count() as f64 / trials as f64)
+    }
+
+    /// Probability of each word, the gain integrated out.
+    fn words_given(&self, neuron: usize, expected: &[f64], most: usize, words: usize) -> Vec<f64> {
+        // The last of an odd number of neurons shares nothing.
+        let paired = neuron / 2 * 2 + 1 < self.neurons();
+        let shared = if paired { self.shared_hz * self.window_s / expected.len() as f64 } else { 0.0 };
+        let gains: Vec<(f64, f64)> = if self.gain_sd == 0.0 {
+            vec![(1.0, 1.0)]
+        } else {
+            let z = |k: usize| -5.0 + 10.0 * k as f64 / (GAINS - 1) as f64;
+            let total: f64 = (0..GAINS).map(|k| (-0.5 * z(k).powi(2)).exp()).sum();
+            (0..GAINS).map(|k| (self.gain_of(z(k)), (-0.5 * z(k).powi(2)).exp() / total)).collect()
+        };
+        let mut probabilities = vec![0.0; words];
+        for (gain, weight) in gains {
+            let by_bin: Vec<Vec<f64>> = expected.iter().map(|e| counts_up_to(e * gain + shared, most)).collect();
+            for (word, p) in probabilities.iter_mut().enumerate() {
+                let mut rest = word;
+                let mut product = weight;
+                for bin in &by_bin {
+                    product *= bin[rest % (most + 1)];
+                    rest /= most + 1;
+                }
+                *p += product;
+            }
+        }
+        probabilities
+    }
+}
+
+/// Poisson probabilities of 0, 1, ... and of `most` or more.
+fn counts_up_to(mean: f64, most: usize) -> Vec<f64> {
+    let mut p = vec![(-mean).exp()];
+    for n in 1..most {
+        p.push(p[n - 1] * mean / n as f64);
+    }
+    if most > 0 {
+        p.push((1.0 - p.iter().sum::<f64>()).max(0.0));
+    } else {
+        p = vec![1.0];
+    }
+    p
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TRIALS: TunedTrials = TunedTrials {
+        stimuli: 8,
+        repeats: 200,
+        rate_neurons: 2,
+        timing_neurons: 2,
+        base_hz: 2.0,
+        peak_hz: 30.0,
+        kappa: 2.0,
+        window_s: 0.2,
+        pause_s: 0.1,
+        gain_sd: 0.0,
+        shared_hz: 0.0,
+    };
+
+    #[test]
+    fn two_stimuli_that_never_overlap_give_one_bit_and_equal_ones_none() {
+        // Nothing against so many spikes that none is impossible.
+        let sharp = TunedTrials { stimuli: 2, base_hz: 0.0, peak_hz: 1000.0, kappa: 100.0, window_s: 1.0, ..TRIALS };
+        assert!((sharp.information_bits(0, 1, 5).unwrap() - 1.0).abs() < 1e-12);
+        let flat = TunedTrials { kappa: 0.0, ..TRIALS };
+        assert!(flat.information_bits(0, 2, 4).unwrap().abs() < 1e-12);
+        assert!(flat.information_bits(2, 4, 3).unwrap().abs() < 1e-12);
+    }
+
+    #[test]
+    fn timing_neurons_tell_nothing_by_their_count_and_much_by_their_words() {
+        assert!(TRIALS.information_bits(2, 1, 40).unwrap() < 1e-9);
+        assert!(TRIALS.information_bits(2, 4, 3).unwrap() > 0.3);
+        // Parts of the window add nothing to a rate neuron's count, which is a sufficient statistic.
+        let (count, word) = (TRIALS.information_bits(0, 1, 60).unwrap(), TRIALS.information_bits(0, 2, 60).unwrap());
+        assert!((count - word).abs() < 1e-6, "{count} {word}");
+    }
+
+    #[test]
+    fn the_ideal_observer_is_perfect_where_nothing_overlaps_and_guesses_where_all_is_alike() {
+        let sharp =
+            TunedTrials { base_hz: 0.0, peak_hz: 1000.0, kappa: 100.0, rate_neurons: 8, window_s: 1.0, ..TRIALS };
+        assert_eq!(sharp.ideal_accuracy(1, 400, &Seed::root(1)), Some(1.0));
+        let one_of_two = TunedTrials { stimuli: 2, kappa: 0.01, ..TRIALS }.ideal_accuracy(1, 2000, &Seed::root(1));
+        assert!((one_of_two.unwrap() - 0.5).abs() < 0.05);
+        assert_eq!(TunedTrials { gain_sd: 0.1, ..TRIALS }.ideal_accuracy(1, 10, &Seed::root(1)), None);
+    }
+
+    #[test]
+    fn a_shared_gain_takes_information_away() {
+        let noisy = TunedTrials { gain_sd: 0.5, ..TRIALS };
+        assert!(noisy.information_bits(0, 1, 60).unwrap() < 0.9 * TRIALS.information_bits(0, 1, 60).unwrap());
+    }
+
+    #[test]
+    fn pairs_share_events_that_others_do_not() {
+        let together = TunedTrials { shared_hz: 10.0, ..TRIALS };
+        let recorded = together.record(&Seed::root(2)).unwrap();
+        let near = |a: usize, b: usize| -> usize {
+            let close = |t: &&f64| recorded.spikes_s[b].iter().any(|u| (*t - u).abs() < 0.004);
+            recorded.spikes_s[a].iter().filter(close).count()
+        };
+        // 1,600 trials of .2 s at 10 Hz: 3,200 shared events.
+        assert!(near(0, 1) > 3000 && near(2, 3) > 3000, "{} {}", near(0, 1), near(2, 3));
+        assert!(near(0, 2) < 1500, "{}", near(0, 2));
+        assert!(together.information_bits(0, 1, 60).unwrap() < TRIALS.information_bits(0, 1, 60).unwrap());
+    }
+
+    #[test]
+    fn spikes_are_as_many_and_where_they_are_expected() {
+        let recorded = TRIALS.record(&Seed::root(2)).unwrap();
+        for neuron in [0, 3] {
+            for stimulus in [0, 5] {
+                let expected = TRIALS.expected(neuron, stimulus, 4);
+                let mut found = [0.0; 4];
+                let mut trials = 0.0;
+                for (start, _) in recorded.starts_s.iter().zip(&recorded.stimuli).filter(|(_, s)| **s == stimulus) {
+                    trials += 1.0;
+                    for t in recorded.spikes_s[neuron].iter().filter(|t| **t >= *start && **t < start + 0.2) {
+                        found[(((t - start) / 0.05) as usize).min(3)] += 1.0;
+                    }
+                }
+                assert_eq!(trials, 200.0);
+                for (e, f) in expected.iter().zip(found) {
+                    assert!(
+                        (f - e * trials).abs() < 5.0 * (e * trials).sqrt() + 3.0,
+                        "{neuron} {stimulus}: {f} for {}",
+                        e * trials
+                    );
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! The trials of a recording: their events, their conditions, and what the units did in them.
+
+use std::collections::BTreeMap;
+
+use rheobase_data::recording::Recording;
+use rheobase_pipeline::{Complaint, StageError};
+
+use crate::kind::complaint;
+
+/// Names of the conditions, and the condition of each trial.
+pub(super) fn conditions(recording: &Recording, by: Option<&str>) -> Result<(Vec<String>, Vec<usize>), StageError> {
+    let rows = recording.trials.rows();
+    let Some(by) = by else { return Ok((vec!["all".into()], vec![0; rows])) };
+    let column = recording.trials.column(by)?;
+    let labels: Vec<String> = (0..rows).map(|row| column.text(row)).collect();
+    let mut names = labels.clone();
+    names.sort();
+    names.dedup();
+    // Numbers in their order, not in that of their letters.
+    if let Ok(mut numbers) =
+        names.iter().map(|n| n.parse::<f64>().map(|v| (v, n.clone()))).collect::<Result<Vec<_>, _>>()
+    {
+        numbers.sort_by(|a, b| a.0.total_cmp(&b.0));
+        names = numbers.into_iter().map(|(_, name)| name).collect();
+    }
+    if names.len() > rows.max(2) / 2 {
+        return Err(StageError::Failed(format!(
+            "column `{by}` has {} different values in {rows} trials; conditions need several trials each",
+            names.len()
+        )));
+    }
+    let place: BTreeMap<&str, usize> = names.iter().enumerate().map(|(k, n)| (n.as_str(), k)).collect();
+    let index = labels.iter().map(|l| place[l.as_str()]).collect();
+    Ok((names, index))
+}
+
+/// Start and stop of the window around the event of each trial, in s.
+pub(super) fn windows(recording: &Recording, align: &str, [from, to]: [f64; 2]) -> Result<Vec<(f64, f64)>, StageError> {
+    if recording.trials.rows() == 0 {
+        return Err(StageError::Failed("the recording has no trials, so there are no events".into()));
+    }
+    Ok(recording.trials.numbers(align)?.iter().map(|e| (e + from, e + to)).collect())
+}
+
+/// What is wrong with a window, if anything.
+pub(super) fn window_complaint([from, to]: [f64; 2]) -> Option<Complaint> {
+    (from.is_nan() || to.is_nan() || from >= to).then(|| {
+        let message = format!("the window reaches from {from} to {to} s");
+        complaint(&["window_s"], message, "write it as [start, stop] with start before stop")
+    })
+}
