@@ -86,6 +86,14 @@ impl Kind for TrialDecoding {
         let spans = windows(&recording, &p.align, p.window_s)?;
         let (names, labels) = conditions(&recording, Some(&p.by))?;
         let groups = p.group.as_deref().map(|column| conditions(&recording, Some(column))).transpose()?.map(|g| g.1);
+        let (most, of) = match &groups {
+            Some(groups) => (groups.iter().max().map_or(0, |m| m + 1), "groups"),
+            None => (labels.len(), "trials"),
+        };
+        if p.folds > most {
+            let message = format!("folds is {}, but there are {most} {of}; give 2 to {most}", p.folds);
+            return Err(StageError::Failed(message));
+        }
         let units = recording.spikes.units();
         let counted = |unit: usize| counts_in_bins(recording.spikes.unit(unit), &spans, p.bins);
         let columns: Vec<Array2<f64>> = (0..units).map(counted).collect::<Result<_, _>>()?;

@@ -1,0 +1,133 @@
+//! Recordings through the command: mistakes in what is asked of them are told with what would be right, and reports tell what was found.
+
+use rheobase_tests::{Workplace, stderr};
+use serde_json::Value;
+
+fn workplace() -> Workplace {
+    Workplace::new(env!("CARGO_BIN_EXE_rheobase"))
+}
+
+/// A minute of an animal and some trials.
+const DATA: &str = r#"
+[pipeline]
+name = "session"
+question = "?"
+seed = 5
+
+[data.floor]
+kind = "simulated-session"
+duration_s = 60.0
+cells = { place = 1, grid = 0, head_direction = 1, border = 0 }
+
+[data.trials]
+kind = "simulated-trials"
+stimuli = 4
+repeats = 20
+rate_neurons = 2
+timing_neurons = 2
+"#;
+
+/// Runs the data with one more node and gives its exit code and messages.
+fn with(node: &str) -> (Option<i32>, String) {
+    let place = workplace();
+    place.write("session.toml", &format!("{DATA}\n{node}\n"));
+    let output = place.run(&["run", "session.toml", "--progress", "never"]);
+    (output.status.code(), stderr(&output))
+}
+
+#[test]
+fn what_a_recording_cannot_answer_is_told_with_what_it_has() {
+    for (node, parts) in [
+        (
+            "[analysis.a]\nkind = \"head-direction\"\nof = \"data.floor\"\nsignal = \"heading\"",
+            ["no signal `heading`", "head_direction, position, theta"],
+        ),
+        (
+            "[analysis.a]\nkind = \"head-direction\"\nof = \"data.floor\"\nsignal = \"position\"",
+            ["2 values at a time", "a direction is one, in rad"],
+        ),
+        (
+            "[analysis.a]\nkind = \"phase-precession\"\nof = \"data.floor\"\nunit = 7",
+            ["there is no unit 7", "the recording has 2"],
+        ),
+        (
+            "[analysis.a]\nkind = \"phase-precession\"\nof = \"data.floor\"\nfield = [0, 10]",
+            ["`field` is for positions along a track", "two values at a time"],
+        ),
+        (
+            "[analysis.a]\nkind = \"trial-information\"\nof = \"data.floor\"\nby = \"stimulus\"\nwindow_s = [0, 0.2]",
+            ["no trials", "no events"],
+        ),
+        (
+            "[analysis.a]\nkind = \"trial-information\"\nof = \"data.trials\"\nby = \"colour\"\nwindow_s = [0, 0.2]",
+            ["colour", "stimulus"],
+        ),
+        (
+            "[analysis.a]\nkind = \"trial-decoding\"\nof = \"data.trials\"\nby = \"stimulus\"\nwindow_s = [0, 0.2]\nfolds = 90",
+            ["80", "90"],
+        ),
+        (
+            "[analysis.a]\nkind = \"pair-synchrony\"\nof = \"data.trials\"\nunits = [0, 9]",
+            ["there is no unit 9", "the recording has 4"],
+        ),
+    ] {
+        let (code, text) = with(node);
+        assert_eq!(code, Some(1), "{node}\n{text}");
+        for part in parts {
+            assert!(text.contains(part), "`{part}` is missing for\n{node}\nin\n{text}");
+        }
+    }
+}
+
+#[test]
+fn what_cannot_be_is_refused_before_anything_runs() {
+    for (node, part) in [
+        (
+            "[analysis.a]\nkind = \"trial-decoding\"\nof = \"data.trials\"\nby = \"stimulus\"\nwindow_s = [0.2, 0.1]",
+            "0.2 to 0.1",
+        ),
+        ("[analysis.a]\nkind = \"pair-synchrony\"\nof = \"data.trials\"\nunits = [1, 1]", "both units are 1"),
+        (
+            "[data.track]\nkind = \"simulated-session\"\nenclosure = { kind = \"track\", length_cm = 100.0 }",
+            "cells on a track that are no place cells",
+        ),
+        ("[data.more]\nkind = \"simulated-trials\"\nbins = 16\nmost = 9", "at most 100,000"),
+    ] {
+        let (code, text) = with(node);
+        assert_eq!(code, Some(2), "{node}\n{text}");
+        assert!(text.contains(part), "`{part}` is missing in\n{text}");
+    }
+}
+
+#[test]
+fn a_run_tells_what_was_put_in_and_ends_in_the_same_bytes_with_one_job_or_two() {
+    let nodes = r#"
+[analysis.direction]
+kind = "head-direction"
+of = "data.floor"
+shuffles = 49
+
+[analysis.decoding]
+kind = "trial-decoding"
+of = "data.trials"
+by = "stimulus"
+window_s = [0.0, 0.2]
+permutations = 9
+"#;
+    let summary = |jobs: &str| -> Vec<u8> {
+        let place = workplace();
+        place.write("session.toml", &format!("{DATA}\n{nodes}"));
+        let output = place.run(&["run", "session.toml", "--jobs", jobs, "--progress", "never"]);
+        assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+        place.report("session/summary.json")
+    };
+    let one = summary("1");
+    assert_eq!(one, summary("2"));
+    let found: Value = serde_json::from_slice(&one).unwrap();
+    let metric = |name: &str| found["metrics"][name]["value"].as_f64().unwrap();
+    // Unit 1 is the head-direction cell, unit 0 a place cell.
+    assert!(metric("analysis.direction.length_1") > 0.7, "{}", metric("analysis.direction.length_1"));
+    assert!(metric("analysis.direction.p_1") <= 0.02);
+    let (read, ideal) = (metric("analysis.decoding.accuracy"), metric("data.trials.ideal_accuracy"));
+    assert!(read > 0.5 && read < ideal + 0.1, "{read} against {ideal}");
+}
