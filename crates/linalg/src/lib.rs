@@ -23,6 +23,7 @@ mod faer_backend;
 mod lapack_backend;
 mod order;
 mod products;
+mod tall;
 mod triangular;
 
 #[cfg(not(feature = "lapack"))]

@@ -107,7 +107,7 @@ impl Kind for Sta {
     type Parameters = StaParameters;
     const ROLE: Role = Role::Analysis;
     const KIND: &'static str = "sta";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
     const ABOUT: &'static str =
         "receptive fields: the spike-triggered average of white noise (Chichilnisky 2001), with a confidence map";
     const OUTPUTS: &'static [OutputInfo] = &[main_output("receptive fields")];

@@ -75,7 +75,7 @@ impl Kind for Stc {
     type Parameters = StcParameters;
     const ROLE: Role = Role::Analysis;
     const KIND: &'static str = "stc";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
     const ABOUT: &'static str = "spike-triggered covariance with a nested test of its axes (Schwartz 2006), and their information by iSTAC (Pillow 2006)";
     const OUTPUTS: &'static [OutputInfo] = &[main_output("covariance axes")];
 

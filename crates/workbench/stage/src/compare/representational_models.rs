@@ -97,7 +97,7 @@ impl Kind for RepresentationalModels {
     type Parameters = RepresentationalModelsParameters;
     const ROLE: Role = Role::Compare;
     const KIND: &'static str = "representational-models";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
     const ABOUT: &'static str = "candidate models against the dissimilarities of several subjects: noise ceiling, bootstrap over subjects and conditions, false discovery rate";
     const OUTPUTS: &'static [OutputInfo] = &[main_output("similarities")];
 

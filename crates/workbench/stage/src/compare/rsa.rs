@@ -76,7 +76,7 @@ impl Kind for Rsa {
     type Parameters = RsaParameters;
     const ROLE: Role = Role::Compare;
     const KIND: &'static str = "rsa";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
     const ABOUT: &'static str =
         "representational similarity (Kriegeskorte 2008), compared by rho-a and tau-a, which do not reward ties";
     const OUTPUTS: &'static [OutputInfo] = &[main_output("similarities")];

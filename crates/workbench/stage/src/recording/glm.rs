@@ -103,7 +103,7 @@ impl Kind for SpikeGlm {
     type Parameters = SpikeGlmParameters;
     const ROLE: Role = Role::Analysis;
     const KIND: &'static str = "spike-glm";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
     const ABOUT: &'static str = "generalised linear models of a unit's spikes (Truccolo 2005), compared by AIC and judged by time rescaling (Brown 2002)";
     const OUTPUTS: &'static [OutputInfo] = &[main_output("fitted models")];
 

@@ -57,7 +57,7 @@ impl Kind for PopulationDynamics {
     type Parameters = DynamicsParameters;
     const ROLE: Role = Role::Analysis;
     const KIND: &'static str = "population-dynamics";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
     const ABOUT: &'static str = "dimensionality, rotations (jPCA), tangling and demixed components (dPCA) of a recurrent network's states; time constants of gated units";
     const OUTPUTS: &'static [OutputInfo] = &[main_output("population dynamics")];
 

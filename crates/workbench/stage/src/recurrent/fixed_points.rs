@@ -83,7 +83,7 @@ impl Kind for FixedPoints {
     type Parameters = FixedPointParameters;
     const ROLE: Role = Role::Analysis;
     const KIND: &'static str = "fixed-points";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
     const ABOUT: &'static str = "fixed and slow points of a recurrent network, their stability, and line or ring attractors (Sussillo & Barak 2013)";
     const OUTPUTS: &'static [OutputInfo] = &[main_output("fixed points")];
 
