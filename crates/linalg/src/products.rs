@@ -15,6 +15,10 @@ use crate::tall::transposed;
 pub fn transposed_product(a: ArrayView2<'_, f64>, b: ArrayView2<'_, f64>) -> Array2<f64> {
     assert_eq!(a.nrows(), b.nrows(), "A'B needs equally many rows");
     let shape = (a.ncols(), b.ncols());
+    if a.t().is_standard_layout() && a.ncols() > 1 {
+        // The transpose of rows: what is asked for is a product of rows, and needs no copy.
+        return product(a.t(), b);
+    }
     let (a, b) = (a.as_standard_layout(), b.as_standard_layout());
     let values = transposed(values(&a), shape.0, values(&b), shape.1, false);
     Array2::from_shape_vec(shape, values).expect("p x q values")

@@ -10,13 +10,25 @@ use rheobase_core::vectorised::{Kernel, vectorised};
 const BLOCK: usize = 128;
 /// Columns of A whose panels stay in the second cache while all of B's go by.
 const GROUP: usize = 512;
+/// Up to so many columns a matrix is not worth packing the other for: memory is the limit.
+const THIN: usize = 4;
 /// Values of the largest tile.
 const EDGE: usize = 8 * 24;
 
 /// A'B for A (rows, m) and B (rows, n): (m, n). With `lower_only` elements above the diagonal may be left unfinished.
 pub fn transposed(a: &[f64], m: usize, b: &[f64], n: usize, lower_only: bool) -> Vec<f64> {
     let mut c = vec![0.0; m * n];
-    if m > 0 && n > 0 {
+    if m <= THIN {
+        vectorised(Thin { thin: a, few: m, wide: b, n, c: &mut c });
+    } else if n <= THIN {
+        let mut turned = vec![0.0; m * n];
+        vectorised(Thin { thin: b, few: n, wide: a, n: m, c: &mut turned });
+        for i in 0..m {
+            for j in 0..n {
+                c[i * n + j] = turned[j * m + i];
+            }
+        }
+    } else {
         let product = Product { a, m, b, n, lower_only };
         // 24 vectors of 512 bits for the tile leave 8 for its operands; 12 of 256 bits leave 4.
         if wide_vectors() {
@@ -36,6 +48,33 @@ fn wide_vectors() -> bool {
     #[cfg(not(target_arch = "x86_64"))]
     {
         false
+    }
+}
+
+/// The product where one matrix has few columns: every row of the other is read once, where it lies.
+struct Thin<'a> {
+    thin: &'a [f64],
+    few: usize,
+    wide: &'a [f64],
+    n: usize,
+    c: &'a mut [f64],
+}
+
+impl Kernel for Thin<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        if self.few == 0 || self.n == 0 {
+            return;
+        }
+        for (own, row) in self.thin.chunks_exact(self.few).zip(self.wide.chunks_exact(self.n)) {
+            for (x, sums) in own.iter().zip(self.c.chunks_exact_mut(self.n)) {
+                for (sum, y) in sums.iter_mut().zip(row) {
+                    *sum = x.mul_add(*y, *sum);
+                }
+            }
+        }
     }
 }
 
@@ -167,7 +206,9 @@ mod tests {
     #[test]
     fn products_equal_three_loops_to_the_bit_with_tiles_of_either_size() {
         // More rows than a block, more columns than a group, and edges of every kind.
-        for (rows, m, n) in [(1, 1, 1), (3, 8, 24), (130, 9, 25), (257, 520, 7), (40, 7, 100), (129, 24, 24)] {
+        for (rows, m, n) in
+            [(1, 1, 1), (3, 8, 24), (50, 2, 37), (50, 37, 3), (130, 9, 25), (257, 520, 7), (40, 7, 100), (129, 24, 24)]
+        {
             let (a, b) = (matrix(rows, m, 1), matrix(rows, n, 2));
             let expected = naive(&a, m, &b, n);
             assert_eq!(transposed(&a, m, &b, n, false), expected, "{rows} {m} {n}");

@@ -285,7 +285,7 @@ fn hat_matrix(
             let mut inner = primal.clone();
             inner.diag_mut().mapv_inplace(|v| v + alpha);
             let half = rheobase_linalg::solve_lower(cholesky(inner.view())?.view(), x.t());
-            transposed_product(half.view(), half.view())
+            gram(half.view())
         }
         (None, None) => return Err(Error::Input("a hat matrix needs a kernel or a covariance".into())),
     };
