@@ -11,7 +11,7 @@ const BLOCK: usize = 128;
 /// Columns of A whose panels stay in the second cache while all of B's go by.
 const GROUP: usize = 512;
 /// Up to so many columns a matrix is not worth packing the other for: memory is the limit.
-const THIN: usize = 4;
+pub const THIN: usize = 4;
 /// Values of the largest tile.
 const EDGE: usize = 8 * 24;
 

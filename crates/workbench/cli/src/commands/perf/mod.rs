@@ -6,6 +6,7 @@ mod record;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use rheobase_perf::{Circumstances, History, Settings, child, circumstances, collect};
 
@@ -63,17 +64,22 @@ impl Places {
         Ok(history)
     }
 
-    /// Runs the benches that are asked for, then reads all results.
+    /// Runs the benches that are asked for and reads what they leave; without any, all results that are newer than the commit.
     fn collect(&self, results: &PerfResults) -> Result<(collect::Collected, Circumstances), Failure> {
+        let begin = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |t| t.as_secs());
         for bench in &results.run {
             run_bench(&self.workspace, &self.target, bench)?;
         }
-        let since = if results.stale { None } else { circumstances::commit_time(&self.workspace) };
+        let since = match results.stale {
+            true => None,
+            false if results.run.is_empty() => circumstances::commit_time(&self.workspace),
+            false => Some(begin),
+        };
         let collected = collect::collect(&self.target, since, None)?;
         for reason in &collected.damaged {
             output::message(&format!("warning: left out {reason}"));
         }
-        if !collected.stale.is_empty() {
+        if results.run.is_empty() && !collected.stale.is_empty() {
             output::message(&format!(
                 "left out {} results that are older than the commit (of {}, ...); --stale takes them all the same",
                 collected.stale.len(),
@@ -81,9 +87,14 @@ impl Places {
             ));
         }
         if collected.measurements.is_empty() {
-            return Err(Failure::User(
-                "no result is newer than the commit; run `cargo bench`, or name a bench with --run".into(),
-            ));
+            let message = match &results.run[..] {
+                [] => "no result is newer than the commit; run `cargo bench`, or name a bench with --run".to_owned(),
+                run => format!(
+                    "{} left no result that criterion, gungraun or `rheobase-perf/*.json` would",
+                    run.join(", ")
+                ),
+            };
+            return Err(Failure::User(message));
         }
         Ok((collected, Circumstances::of(&self.workspace)))
     }
