@@ -4,7 +4,8 @@
 //! Stimuli are directions, evenly around the circle. A *rate* neuron fires at base + peak e^(kappa (cos(s - s0) - 1)) Hz, evenly over the
 //! window. A *timing* neuron fires as many spikes to every stimulus, at the mean rate of the others, but around a time that goes round
 //! with the stimulus: its density over the window is a von Mises bump of concentration kappa at T (s - s0) / 2 pi. All spikes are Poisson, but
-//! for a gain e^(g z - g^2 / 2), z normal, that all neurons of a trial share.
+//! for a gain e^(g z - g^2 / 2), z normal, that all neurons of a trial share. On top of them the neurons of a pair may fire together, whatever
+//! the stimulus.
 
 use std::f64::consts::TAU;
 
