@@ -13,6 +13,8 @@ use rand::RngExt;
 use rand::seq::SliceRandom;
 use rand_distr::{Distribution, Poisson, StandardNormal};
 use rheobase_core::{RandomStream, Seed};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use crate::error::{Result, require};
 
@@ -22,11 +24,14 @@ const FINE: usize = 240;
 const GAINS: usize = 81;
 
 /// Neurons and trials.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
 pub struct TunedTrials {
-    /// Stimuli.
+    /// Stimuli: directions around the circle.
+    #[schemars(range(min = 2, max = 64))]
     pub stimuli: usize,
     /// Trials of each.
+    #[schemars(range(min = 2, max = 100_000))]
     pub repeats: usize,
     /// Neurons whose rate tells the stimulus.
     pub rate_neurons: usize,
@@ -38,14 +43,40 @@ pub struct TunedTrials {
     pub peak_hz: f64,
     /// Concentration of the tuning.
     pub kappa: f64,
-    /// Length of the stimulus in s.
+    /// Length of a stimulus in s.
     pub window_s: f64,
     /// Pause between stimuli in s, in which nothing fires.
     pub pause_s: f64,
-    /// Standard deviation g of the logarithm of the shared gain.
+    /// Standard deviation g of the logarithm of a gain that all neurons of a trial share.
     pub gain_sd: f64,
     /// Rate in Hz of events, while a stimulus is shown, at which neurons 0 and 1, 2 and 3, ... fire together.
     pub shared_hz: f64,
+    /// Parts of the window of the words whose information is given as the truth.
+    #[schemars(range(min = 1, max = 16))]
+    pub bins: usize,
+    /// Spikes that are told apart in each part.
+    #[schemars(range(min = 1, max = 50))]
+    pub most: usize,
+}
+
+impl Default for TunedTrials {
+    fn default() -> Self {
+        Self {
+            stimuli: 8,
+            repeats: 40,
+            rate_neurons: 4,
+            timing_neurons: 4,
+            base_hz: 2.0,
+            peak_hz: 30.0,
+            kappa: 2.0,
+            window_s: 0.2,
+            pause_s: 0.1,
+            gain_sd: 0.0,
+            shared_hz: 0.0,
+            bins: 4,
+            most: 2,
+        }
+    }
 }
 
 /// Standard deviation in s of each neuron's spike around a shared event.
@@ -84,7 +115,8 @@ impl TunedTrials {
             require(what, value, (0.0..=1e3).contains(&value), "0 to 1,000")?;
         }
         require("kappa", self.kappa, (0.0..=100.0).contains(&self.kappa), "0 to 100")?;
-        require("gain_sd", self.gain_sd, (0.0..=2.0).contains(&self.gain_sd), "0 to 2")
+        require("gain_sd", self.gain_sd, (0.0..=2.0).contains(&self.gain_sd), "0 to 2")?;
+        words_of(self.bins, self.most).map(|_| ())
     }
 
     /// Direction of a stimulus in rad.
@@ -191,13 +223,7 @@ impl TunedTrials {
     /// If there are no bins, or more than 100,000 words.
     pub fn information_bits(&self, neuron: usize, bins: usize, most: usize) -> Result<f64> {
         self.check()?;
-        let words = (most + 1).checked_pow(bins as u32).unwrap_or(usize::MAX);
-        require(
-            "the number of words",
-            words as f64,
-            bins >= 1 && words <= 100_000,
-            "at most 100,000, of at least 1 bin",
-        )?;
+        let words = words_of(bins, most)?;
         let given: Vec<Vec<f64>> =
             (0..self.stimuli).map(|s| self.words_given(neuron, &self.expected(neuron, s, bins), most, words)).collect();
         let mut bits = 0.0;
@@ -262,6 +288,14 @@ impl TunedTrials {
     }
 }
 
+/// How many words there are.
+fn words_of(bins: usize, most: usize) -> Result<usize> {
+    let words = (most + 1).checked_pow(bins as u32).unwrap_or(usize::MAX);
+    let few = bins >= 1 && words <= 100_000;
+    require("the number of words", words as f64, few, "at most 100,000, of at least 1 bin")?;
+    Ok(words)
+}
+
 /// Poisson probabilities of 0, 1, ... and of `most` or more.
 fn counts_up_to(mean: f64, most: usize) -> Vec<f64> {
     let mut p = vec![(-mean).exp()];
@@ -280,58 +314,49 @@ fn counts_up_to(mean: f64, most: usize) -> Vec<f64> {
 mod tests {
     use super::*;
 
-    const TRIALS: TunedTrials = TunedTrials {
-        stimuli: 8,
-        repeats: 200,
-        rate_neurons: 2,
-        timing_neurons: 2,
-        base_hz: 2.0,
-        peak_hz: 30.0,
-        kappa: 2.0,
-        window_s: 0.2,
-        pause_s: 0.1,
-        gain_sd: 0.0,
-        shared_hz: 0.0,
-    };
+    fn trials() -> TunedTrials {
+        TunedTrials { repeats: 200, rate_neurons: 2, timing_neurons: 2, ..TunedTrials::default() }
+    }
 
     #[test]
     fn two_stimuli_that_never_overlap_give_one_bit_and_equal_ones_none() {
         // Nothing against so many spikes that none is impossible.
-        let sharp = TunedTrials { stimuli: 2, base_hz: 0.0, peak_hz: 1000.0, kappa: 100.0, window_s: 1.0, ..TRIALS };
+        let sharp = TunedTrials { stimuli: 2, base_hz: 0.0, peak_hz: 1000.0, kappa: 100.0, window_s: 1.0, ..trials() };
         assert!((sharp.information_bits(0, 1, 5).unwrap() - 1.0).abs() < 1e-12);
-        let flat = TunedTrials { kappa: 0.0, ..TRIALS };
+        let flat = TunedTrials { kappa: 0.0, ..trials() };
         assert!(flat.information_bits(0, 2, 4).unwrap().abs() < 1e-12);
         assert!(flat.information_bits(2, 4, 3).unwrap().abs() < 1e-12);
     }
 
     #[test]
     fn timing_neurons_tell_nothing_by_their_count_and_much_by_their_words() {
-        assert!(TRIALS.information_bits(2, 1, 40).unwrap() < 1e-9);
-        assert!(TRIALS.information_bits(2, 4, 3).unwrap() > 0.3);
+        assert!(trials().information_bits(2, 1, 40).unwrap() < 1e-9);
+        assert!(trials().information_bits(2, 4, 3).unwrap() > 0.3);
         // Parts of the window add nothing to a rate neuron's count, which is a sufficient statistic.
-        let (count, word) = (TRIALS.information_bits(0, 1, 60).unwrap(), TRIALS.information_bits(0, 2, 60).unwrap());
+        let (count, word) =
+            (trials().information_bits(0, 1, 60).unwrap(), trials().information_bits(0, 2, 60).unwrap());
         assert!((count - word).abs() < 1e-6, "{count} {word}");
     }
 
     #[test]
     fn the_ideal_observer_is_perfect_where_nothing_overlaps_and_guesses_where_all_is_alike() {
         let sharp =
-            TunedTrials { base_hz: 0.0, peak_hz: 1000.0, kappa: 100.0, rate_neurons: 8, window_s: 1.0, ..TRIALS };
+            TunedTrials { base_hz: 0.0, peak_hz: 1000.0, kappa: 100.0, rate_neurons: 8, window_s: 1.0, ..trials() };
         assert_eq!(sharp.ideal_accuracy(1, 400, &Seed::root(1)), Some(1.0));
-        let one_of_two = TunedTrials { stimuli: 2, kappa: 0.01, ..TRIALS }.ideal_accuracy(1, 2000, &Seed::root(1));
+        let one_of_two = TunedTrials { stimuli: 2, kappa: 0.01, ..trials() }.ideal_accuracy(1, 2000, &Seed::root(1));
         assert!((one_of_two.unwrap() - 0.5).abs() < 0.05);
-        assert_eq!(TunedTrials { gain_sd: 0.1, ..TRIALS }.ideal_accuracy(1, 10, &Seed::root(1)), None);
+        assert_eq!(TunedTrials { gain_sd: 0.1, ..trials() }.ideal_accuracy(1, 10, &Seed::root(1)), None);
     }
 
     #[test]
     fn a_shared_gain_takes_information_away() {
-        let noisy = TunedTrials { gain_sd: 0.5, ..TRIALS };
-        assert!(noisy.information_bits(0, 1, 60).unwrap() < 0.9 * TRIALS.information_bits(0, 1, 60).unwrap());
+        let noisy = TunedTrials { gain_sd: 0.5, ..trials() };
+        assert!(noisy.information_bits(0, 1, 60).unwrap() < 0.9 * trials().information_bits(0, 1, 60).unwrap());
     }
 
     #[test]
     fn pairs_share_events_that_others_do_not() {
-        let together = TunedTrials { shared_hz: 10.0, ..TRIALS };
+        let together = TunedTrials { shared_hz: 10.0, ..trials() };
         let recorded = together.record(&Seed::root(2)).unwrap();
         let near = |a: usize, b: usize| -> usize {
             let close = |t: &&f64| recorded.spikes_s[b].iter().any(|u| (*t - u).abs() < 0.004);
@@ -340,15 +365,15 @@ mod tests {
         // 1,600 trials of .2 s at 10 Hz: 3,200 shared events.
         assert!(near(0, 1) > 3000 && near(2, 3) > 3000, "{} {}", near(0, 1), near(2, 3));
         assert!(near(0, 2) < 1500, "{}", near(0, 2));
-        assert!(together.information_bits(0, 1, 60).unwrap() < TRIALS.information_bits(0, 1, 60).unwrap());
+        assert!(together.information_bits(0, 1, 60).unwrap() < trials().information_bits(0, 1, 60).unwrap());
     }
 
     #[test]
     fn spikes_are_as_many_and_where_they_are_expected() {
-        let recorded = TRIALS.record(&Seed::root(2)).unwrap();
+        let recorded = trials().record(&Seed::root(2)).unwrap();
         for neuron in [0, 3] {
             for stimulus in [0, 5] {
-                let expected = TRIALS.expected(neuron, stimulus, 4);
+                let expected = trials().expected(neuron, stimulus, 4);
                 let mut found = [0.0; 4];
                 let mut trials = 0.0;
                 for (start, _) in recorded.starts_s.iter().zip(&recorded.stimuli).filter(|(_, s)| **s == stimulus) {

@@ -65,12 +65,14 @@ impl Default for CellCounts {
     }
 }
 
-/// A session.
-#[derive(Debug, Clone, Copy, PartialEq)]
+/// A session: what the animal does and what its cells are like.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
 pub struct Session {
-    /// Where.
+    /// Where the animal is.
     pub enclosure: Enclosure,
     /// How long in s.
+    #[schemars(range(min = 1.0, max = 100_000.0))]
     pub duration_s: f64,
     /// Mean speed in cm/s.
     pub speed_cm_s: f64,
@@ -78,7 +80,7 @@ pub struct Session {
     pub cells: CellCounts,
     /// Largest rate of every cell in Hz, before theta.
     pub peak_hz: f64,
-    /// Width w of place fields and of the bands along walls in cm.
+    /// Width w of place fields (standard deviation) and of the bands along walls in cm.
     pub width_cm: f64,
     /// Distance of neighbouring grid fields in cm.
     pub spacing_cm: f64,
@@ -86,8 +88,25 @@ pub struct Session {
     pub direction_kappa: f64,
     /// Frequency of theta in Hz.
     pub theta_hz: f64,
-    /// Concentration kappa with which place cells keep to their phase; 0 for none.
+    /// Concentration kappa with which place cells keep to their phase of theta; 0 for none.
     pub theta_kappa: f64,
+}
+
+impl Default for Session {
+    fn default() -> Self {
+        Self {
+            enclosure: Enclosure::Square { side_cm: 100.0 },
+            duration_s: 1200.0,
+            speed_cm_s: 20.0,
+            cells: CellCounts::default(),
+            peak_hz: 20.0,
+            width_cm: 10.0,
+            spacing_cm: 40.0,
+            direction_kappa: 4.0,
+            theta_hz: 8.0,
+            theta_kappa: 1.5,
+        }
+    }
 }
 
 /// What a cell is tuned to.
@@ -318,18 +337,7 @@ mod tests {
     use super::*;
 
     fn session(enclosure: Enclosure, cells: CellCounts) -> Session {
-        Session {
-            enclosure,
-            duration_s: 300.0,
-            speed_cm_s: 20.0,
-            cells,
-            peak_hz: 20.0,
-            width_cm: 10.0,
-            spacing_cm: 40.0,
-            direction_kappa: 4.0,
-            theta_hz: 8.0,
-            theta_kappa: 1.5,
-        }
+        Session { enclosure, duration_s: 300.0, cells, ..Session::default() }
     }
 
     #[test]

@@ -8,81 +8,18 @@ use rheobase_data::Table;
 use rheobase_data::recording::{Recording, Signal};
 use rheobase_pipeline::{Complaint, Context, Outcome, OutputInfo, Role, StageError};
 use rheobase_report::figure::Marks;
-use rheobase_task::space::session::{CellCounts, Enclosure, Recorded, Session, Tuning};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use rheobase_task::space::session::{Enclosure, Recorded, Session, Tuning};
 
 use super::source::describe;
 use crate::draw::{chart, series};
 use crate::kind::{Kind, complaint, failed, main_output};
 use crate::recording::store;
 
-/// Parameters of `simulated-session`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct SimulatedSessionParameters {
-    /// Where the animal is.
-    pub enclosure: Enclosure,
-    /// How long in s.
-    #[schemars(range(min = 1.0, max = 100_000.0))]
-    pub duration_s: f64,
-    /// Mean speed in cm/s.
-    pub speed_cm_s: f64,
-    /// How many cells of each kind.
-    pub cells: CellCounts,
-    /// Largest rate of every cell in Hz, before theta.
-    pub peak_hz: f64,
-    /// Width of place fields (standard deviation) and of the bands along walls in cm.
-    pub width_cm: f64,
-    /// Distance of neighbouring grid fields in cm.
-    pub spacing_cm: f64,
-    /// Concentration of head-direction cells.
-    pub direction_kappa: f64,
-    /// Frequency of theta in Hz.
-    pub theta_hz: f64,
-    /// Concentration with which place cells keep to their phase of theta; 0 for none.
-    pub theta_kappa: f64,
-}
-
-impl Default for SimulatedSessionParameters {
-    fn default() -> Self {
-        Self {
-            enclosure: Enclosure::Square { side_cm: 100.0 },
-            duration_s: 1200.0,
-            speed_cm_s: 20.0,
-            cells: CellCounts::default(),
-            peak_hz: 20.0,
-            width_cm: 10.0,
-            spacing_cm: 40.0,
-            direction_kappa: 4.0,
-            theta_hz: 8.0,
-            theta_kappa: 1.5,
-        }
-    }
-}
-
-impl SimulatedSessionParameters {
-    fn session(&self) -> Session {
-        Session {
-            enclosure: self.enclosure,
-            duration_s: self.duration_s,
-            speed_cm_s: self.speed_cm_s,
-            cells: self.cells,
-            peak_hz: self.peak_hz,
-            width_cm: self.width_cm,
-            spacing_cm: self.spacing_cm,
-            direction_kappa: self.direction_kappa,
-            theta_hz: self.theta_hz,
-            theta_kappa: self.theta_kappa,
-        }
-    }
-}
-
 /// A simulated session.
 pub struct SimulatedSession;
 
 impl Kind for SimulatedSession {
-    type Parameters = SimulatedSessionParameters;
+    type Parameters = Session;
     const ROLE: Role = Role::Data;
     const KIND: &'static str = "simulated-session";
     const VERSION: u32 = 1;
@@ -90,13 +27,13 @@ impl Kind for SimulatedSession {
         "a recording whose truth is known: an animal that walks, and place, grid, head-direction and border cells";
     const OUTPUTS: &'static [OutputInfo] = &[main_output("a recording")];
 
-    fn check(p: &SimulatedSessionParameters) -> Vec<Complaint> {
-        let found = p.session().check();
+    fn check(p: &Session) -> Vec<Complaint> {
+        let found = p.check();
         found.err().map(|e| complaint(&[], e.to_string(), "mend this number")).into_iter().collect()
     }
 
-    fn run(p: &SimulatedSessionParameters, context: &Context<'_>) -> Result<Outcome, StageError> {
-        let recorded = p.session().record(&context.seed).map_err(failed)?;
+    fn run(p: &Session, context: &Context<'_>) -> Result<Outcome, StageError> {
+        let recorded = p.record(&context.seed).map_err(failed)?;
         let recording = as_recording(p, &recorded)?;
         let mut outcome = Outcome::default();
         store(&recording, &mut outcome);
@@ -106,7 +43,7 @@ impl Kind for SimulatedSession {
     }
 }
 
-fn as_recording(p: &SimulatedSessionParameters, recorded: &Recorded) -> Result<Recording, StageError> {
+fn as_recording(p: &Session, recorded: &Recorded) -> Result<Recording, StageError> {
     let frames = recorded.times_s.len();
     let signal =
         |values: Array2<f64>, unit: &str| Signal { times_s: recorded.times_s.clone(), values, unit: unit.into() };
@@ -132,7 +69,7 @@ fn as_recording(p: &SimulatedSessionParameters, recorded: &Recorded) -> Result<R
 }
 
 /// Where the animal was, and where one cell of each kind fired.
-fn path_figure(p: &SimulatedSessionParameters, recorded: &Recorded, outcome: &mut Outcome) -> Result<(), StageError> {
+fn path_figure(p: &Session, recorded: &Recorded, outcome: &mut Outcome) -> Result<(), StageError> {
     const SHOWN_S: f64 = 600.0;
     let shown = recorded.times_s.iter().take_while(|t| **t < SHOWN_S).count();
     let flat = matches!(p.enclosure, Enclosure::Track { .. });
