@@ -290,7 +290,8 @@ fn dynamical_distances_by_closed_form() {
     let map = linear_map(wave.view(), 4, 2, 0.0).unwrap();
     let values = rheobase_linalg::eig(map.view()).unwrap().values;
     assert!((values[0].im.atan2(values[0].re).abs() - 0.3).abs() < 1e-3);
-    // Two trials of the same oscillator, started at different phases: the same map as one, though they do not join.
+    // Two trials of the same oscillator, started at different phases: the same map as one, though they do not join. They are not whole
+    // cycles, so that what is centred away differs by 1 / 60 or so.
     let (first, second) = (wave.slice(ndarray::s![..60, ..]), wave.slice(ndarray::s![97..170, ..]));
     let of_trials = linear_map_of_trials(&[first, second], 4, 2, 0.0).unwrap();
     let distance = dynamical_distance(map.view(), of_trials.view(), 2, &Seed::root(1)).unwrap();

@@ -53,8 +53,8 @@ pub fn border_score(map: &Array2<f64>, bin_cm: f64, threshold: f64, least_area_c
     Ok((most - mean) / (most + mean))
 }
 
-/// Connected patches (sharing a side) of bins above a rate.
-fn patches(map: &Array2<f64>, least: f64) -> Vec<Vec<(usize, usize)>> {
+/// Connected patches (sharing a side) of bins above a rate, (row, column) each; bins without a rate belong to none.
+pub fn patches(map: &Array2<f64>, least: f64) -> Vec<Vec<(usize, usize)>> {
     let (rows, columns) = map.dim();
     let mut seen = Array2::from_elem((rows, columns), false);
     let mut found = Vec::new();

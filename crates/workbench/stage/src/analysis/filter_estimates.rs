@@ -15,7 +15,7 @@ use rheobase_report::figure::{Bar, Bars, Mosaic};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::analysis::{frame_shape, layer_of, poisson_counts};
+use crate::analysis::{chosen_units, frame_shape, layer_of, poisson_counts};
 use crate::artifact::{Probed, load_model};
 use crate::kind::{Kind, failed, main_output};
 
@@ -93,15 +93,7 @@ impl Kind for FilterEstimates {
         let model = load_model(context.input(&p.of)?)?;
         let layer = layer_of(&model, p.layer.as_deref())?;
         let shape = frame_shape(&model)?;
-        let units = if p.units.is_empty() {
-            model.representative_units(&layer)?.into_iter().take(4).collect()
-        } else {
-            p.units.clone()
-        };
-        let known = rheobase_core::require_layer(&model, &layer)?.units;
-        if let Some(unit) = units.iter().find(|u| **u >= known) {
-            return Err(StageError::Failed(format!("there is no unit {unit}; layer {layer} has {known}, from 0")));
-        }
+        let units = chosen_units(&model, &layer, &p.units)?;
         let reference = Shown { model: &model, layer: &layer, units: &units, shape }.averages(p, context)?;
         let stimulus = white_noise(p.frames, shape, 1.0, &context.seed.child("noise"))?;
         let responses = model.record(&stimulus, &layer)?.samples().select(Axis(1), &units);

@@ -42,6 +42,18 @@ fn layer_of(model: &Model, layer: Option<&str>) -> Result<String, StageError> {
     }
 }
 
+/// The units asked for, checked; the first four representative ones where none is named.
+fn chosen_units(model: &Model, layer: &str, asked: &[usize]) -> Result<Vec<usize>, StageError> {
+    let known = rheobase_core::require_layer(model, layer)?.units;
+    if let Some(unit) = asked.iter().find(|u| **u >= known) {
+        return Err(StageError::Failed(format!("there is no unit {unit}; layer {layer} has {known}, from 0")));
+    }
+    if asked.is_empty() {
+        return Ok(model.representative_units(layer)?.into_iter().take(4).collect());
+    }
+    Ok(asked.to_vec())
+}
+
 /// Rows and columns of the stimulus a model takes.
 fn frame_shape(model: &Model) -> Result<[usize; 2], StageError> {
     match model.stimulus_shape()[..] {

@@ -11,7 +11,7 @@ use rheobase_report::figure::{Chart, Marks, Mosaic, Series};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::analysis::{frame_shape, layer_of, poisson_counts};
+use crate::analysis::{chosen_units, frame_shape, layer_of, poisson_counts};
 use crate::artifact::{Probed, load_model};
 use crate::kind::{Kind, failed, main_output, threads};
 
@@ -87,20 +87,10 @@ impl Kind for Stc {
         let model = load_model(context.input(&p.of)?)?;
         let layer = layer_of(&model, p.layer.as_deref())?;
         let shape = frame_shape(&model)?;
-        let units = if p.units.is_empty() {
-            model.representative_units(&layer)?.into_iter().take(4).collect()
-        } else {
-            p.units.clone()
-        };
+        let units = chosen_units(&model, &layer, &p.units)?;
         let stimulus = white_noise(p.frames, shape, 1.0, &context.seed.child("noise"))?;
         let activity = model.record(&stimulus, &layer)?;
         let responses = activity.samples();
-        if let Some(unit) = units.iter().find(|u| **u >= responses.ncols()) {
-            return Err(StageError::Failed(format!(
-                "there is no unit {unit}; layer {layer} has {}",
-                responses.ncols()
-            )));
-        }
         let white = whiten(stimulus.frames().view(), 1e-6).map_err(failed)?;
         let mut outcome = Outcome::default();
         let (mut filters, mut labels): (Vec<Vec<f64>>, Vec<String>) = (Vec::new(), Vec::new());

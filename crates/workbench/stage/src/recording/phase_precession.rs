@@ -9,6 +9,7 @@ use rheobase_core::{Estimate, NullDistribution, parallel};
 use rheobase_data::Table;
 use rheobase_data::recording::Signal;
 use rheobase_pipeline::{Complaint, Context, Input, Outcome, OutputInfo, Role, StageError};
+use rheobase_receptive_field::spatial::border::patches;
 use rheobase_receptive_field::spatial::map::{MapParameters, Path, rate_map};
 use rheobase_receptive_field::spatial::precession::{CircularLinear, phase_precession};
 use rheobase_report::figure::Marks;
@@ -237,17 +238,16 @@ impl Field {
             least_speed: p.least_speed,
         };
         let map = rate_map(path, spikes, &parameters).map_err(failed)?.rate_hz;
-        let patch = patch(&map, p.field_share);
-        let peak =
-            patch.first().copied().ok_or_else(|| StageError::Failed("the unit has no field: it is silent".into()))?;
+        let silent = || StageError::Failed("the unit has no field: it is silent".into());
+        let (patch, peak) = patch(&map, p.field_share).ok_or_else(silent)?;
         let width = |range: (f64, f64)| (range.1 - range.0) / p.bins as f64;
         let (x_bin, y_bin) = (width(parameters.x_range), width(parameters.y_range));
         if plane {
             let middle = |range: (f64, f64), bin: usize, width: f64| range.0 + (bin as f64 + 0.5) * width;
-            let centre = [middle(parameters.x_range, peak[1], x_bin), middle(parameters.y_range, peak[0], y_bin)];
+            let centre = [middle(parameters.x_range, peak.1, x_bin), middle(parameters.y_range, peak.0, y_bin)];
             return Ok(Self::Disc { centre, radius: (patch.len() as f64 * x_bin * y_bin / PI).sqrt() });
         }
-        let columns = patch.iter().map(|at| at[1]);
+        let columns = patch.iter().map(|at| at.1);
         let (first, last) = (columns.clone().min().unwrap_or(0), columns.max().unwrap_or(0));
         let edge = |bin: usize| parameters.x_range.0 + bin as f64 * x_bin;
         Ok(Self::Stretch { from: edge(first), to: edge(last + 1) })
@@ -286,32 +286,18 @@ impl Field {
     }
 }
 
-/// The bin of the largest rate and all that are joined to it by bins of at least a share of it, (row, column), the peak first.
-fn patch(map: &Array2<f64>, share: f64) -> Vec<[usize; 2]> {
-    let mut peak = None;
-    for ((row, column), rate) in map.indexed_iter().filter(|(_, r)| r.is_finite() && **r > 0.0) {
-        if peak.is_none_or(|at: [usize; 2]| *rate > map[at]) {
-            peak = Some([row, column]);
-        }
-    }
-    let Some(peak) = peak else { return vec![] };
-    let mut taken = Array2::from_elem(map.dim(), false);
-    let mut patch = vec![peak];
-    taken[peak] = true;
-    let mut next = 0;
-    while next < patch.len() {
-        let [row, column] = patch[next];
-        next += 1;
-        let sides =
-            [[row.wrapping_sub(1), column], [row + 1, column], [row, column.wrapping_sub(1)], [row, column + 1]];
-        for at in sides {
-            if map.get(at).is_some_and(|r| *r >= share * map[peak]) && !taken[at] {
-                taken[at] = true;
-                patch.push(at);
-            }
-        }
-    }
-    patch
+/// Row and column.
+type Bin = (usize, usize);
+
+/// The patch of bins above a share of the largest rate in which that rate lies, and its bin; none of a silent unit.
+fn patch(map: &Array2<f64>, share: f64) -> Option<(Vec<Bin>, Bin)> {
+    let known = map.indexed_iter().filter(|(_, rate)| **rate > 0.0);
+    let (peak, most) = known.fold(None, |best: Option<(Bin, f64)>, (at, rate)| match best {
+        Some((_, most)) if most >= *rate => best,
+        _ => Some((at, *rate)),
+    })?;
+    let patch = patches(map, share * most).into_iter().find(|patch| patch.contains(&peak))?;
+    Some((patch, peak))
 }
 
 fn metrics(
@@ -398,11 +384,11 @@ mod tests {
     #[test]
     fn a_field_ends_where_the_rate_falls_and_another_field_is_not_its_part() {
         let map = ndarray::arr2(&[[0.0, 5.0, 10.0, 4.0, 1.0, 9.0, f64::NAN]]);
-        let mut columns: Vec<usize> = patch(&map, 0.2).iter().map(|at| at[1]).collect();
-        assert_eq!(columns[0], 2);
+        let (bins, peak) = patch(&map, 0.2).unwrap();
+        let mut columns: Vec<usize> = bins.iter().map(|at| at.1).collect();
         columns.sort_unstable();
-        assert_eq!(columns, [1, 2, 3]);
-        assert!(patch(&ndarray::arr2(&[[0.0, f64::NAN]]), 0.2).is_empty());
+        assert_eq!((columns, peak), (vec![1, 2, 3], (0, 2)));
+        assert!(patch(&ndarray::arr2(&[[0.0, f64::NAN]]), 0.2).is_none());
     }
 
     #[test]
