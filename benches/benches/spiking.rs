@@ -72,6 +72,30 @@ fn scale(c: &mut Criterion) {
     }
 }
 
+/// Models given as text beside the built-in ones: a second of 4,000 neurons by themselves; elements are steps of a neuron.
+fn described(c: &mut Criterion) {
+    let mut group = c.benchmark_group("neuron-second");
+    for (name, built_in, receptor, drive, text) in benchmarks::AS_TEXT {
+        for (form, neuron) in [("built-in", built_in), ("text", text)] {
+            for precision in [Precision::Single, Precision::Double] {
+                let mut network = benchmarks::driven(4000, neuron, receptor, drive);
+                network.precision = precision;
+                let run = || {
+                    let mut simulation = Simulation::new(&network, &Seed::root(1), 1).expect("a network");
+                    simulation.keep_spikes(false);
+                    let begin = Instant::now();
+                    simulation.run_ms(1000.0, &Silent).expect("a run");
+                    begin.elapsed()
+                };
+                let id = format!("{name}/{form}/{precision:?}").to_lowercase();
+                group.sample_size(10).throughput(Throughput::Elements(40_000_000));
+                group.bench_function(id, |b| b.iter_custom(|n| (0..n).map(|_| run()).sum::<Duration>()));
+            }
+        }
+    }
+    group.finish();
+}
+
 fn building(c: &mut Criterion) {
     let network = benchmarks::brunel(12_500, 5.0, 2.0);
     let synapses = network.estimate().expect("sizes").0 as u64;
@@ -83,5 +107,5 @@ fn building(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, networks, scale, building);
+criterion_group!(benches, networks, described, scale, building);
 criterion_main!(benches);

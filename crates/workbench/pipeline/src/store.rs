@@ -253,6 +253,21 @@ fn write_synced(path: &Path, bytes: &[u8]) -> Result<()> {
     file.write_all(bytes).and_then(|()| file.sync_all()).map_err(Error::io("cannot write", path))
 }
 
+/// Writes a file behind its hash, for work that a later run goes on with.
+///
+/// # Errors
+/// As [`write_atomically`].
+pub fn write_sealed(path: &Path, bytes: &[u8]) -> Result<()> {
+    write_atomically(path, &[blake3::hash(bytes).as_bytes(), bytes].concat())
+}
+
+/// Reads a file that [`write_sealed`] wrote; none if it is not there or not whole.
+pub fn read_sealed(path: &Path) -> Option<Vec<u8>> {
+    let bytes = std::fs::read(path).ok()?;
+    let (hash, rest) = bytes.split_first_chunk::<32>()?;
+    (blake3::hash(rest).as_bytes() == hash).then(|| rest.to_vec())
+}
+
 /// Writes a file whole or not at all: to a neighbour, synced, renamed.
 ///
 /// # Errors

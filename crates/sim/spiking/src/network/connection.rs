@@ -3,6 +3,8 @@
 //! Rules that count inputs are drawn target by target, the others source by source, each from its own random stream, so that a
 //! part of a network can be connected anywhere, in any order, with the same result.
 
+use std::path::PathBuf;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -76,6 +78,46 @@ pub enum ConnectionRule {
         /// The synapses.
         synapses: Vec<Listed>,
     },
+    /// The synapses of a file, a row each: a connectome, for example.
+    Table(ConnectionTable),
+}
+
+/// Synapses in a file.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ConnectionTable {
+    /// A .csv or .parquet file; the path is relative to the folder the program is started in.
+    pub path: PathBuf,
+    /// Column with the source: its number from 0, or its name where the population has `names`.
+    #[serde(default = "from_column")]
+    pub from: String,
+    /// Column with the target.
+    #[serde(default = "to_column")]
+    pub to: String,
+    /// Column with the weight; by default weights are the projection's.
+    #[serde(default)]
+    pub weight: Option<String>,
+    /// What a number of that column is multiplied with, such as the weight of one of the synapses that it counts.
+    #[serde(default = "unscaled")]
+    pub weight_scale: f64,
+    /// Column with the delay in ms; by default delays are the projection's.
+    #[serde(default)]
+    pub delay_ms: Option<String>,
+    /// Whether rows are left out whose neurons are in neither population, as when the file holds other cells too.
+    #[serde(default)]
+    pub skip_others: bool,
+}
+
+fn from_column() -> String {
+    "from".into()
+}
+
+fn to_column() -> String {
+    "to".into()
+}
+
+fn unscaled() -> f64 {
+    1.0
 }
 
 /// How the probability of a connection falls with distance d.
@@ -137,6 +179,8 @@ impl ConnectionRule {
             // No more than all pairs; how many depends on the sheet.
             Self::Distance { peak, .. } => peak * from as f64 * to as f64,
             Self::List { ref synapses } => synapses.len() as f64,
+            // Known when the file has been read.
+            Self::Table(_) => 0.0,
         }
     }
 
@@ -184,6 +228,10 @@ impl ConnectionRule {
                 require_range(format!("weight in row {row} of the list of {what}"), s.weight.unwrap_or(0.0), -1e15, 1e15)?;
                 Ok(())
             }),
+            Self::Table(ref table) => {
+                let what = format!("weight_scale of the table of {what}");
+                require_range(what, table.weight_scale, -1e15, 1e15).map(|_| ())
+            }
             Self::AllToAll { .. } | Self::OneToOne {} => Ok(()),
         }
     }

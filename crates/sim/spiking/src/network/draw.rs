@@ -5,6 +5,7 @@ use rand_distr::{Binomial, Distribution as _};
 use rheobase_core::{RandomStream, Seed};
 
 use super::{ConnectionRule, Listed, NetworkDescription, Profile, Projection, Space};
+use crate::Error;
 use crate::error::Result;
 use crate::random::{BLOCK, philox_block};
 
@@ -64,6 +65,10 @@ impl Wiring {
         let projection = &network.projections[number];
         let (from_index, from) = network.population(&projection.from)?;
         let (to_index, to) = network.population(&projection.to)?;
+        if let ConnectionRule::Table(table) = &projection.rule {
+            let path = table.path.display();
+            return Err(Error::Description(format!("the table {path} of {} has not been read", projection.name())));
+        }
         let own = seed.child("projection").index(number);
         let bits = own.child("pairs").stream().next_u64();
         let sheet = |name: &str, space: &Space, size| positions(space, size, &seed.child("space").child(name));

@@ -9,10 +9,10 @@ mod receptor;
 mod rows;
 mod short_term;
 
-pub use connection::{ConnectionRule, Listed, Profile, Space};
+pub use connection::{ConnectionRule, ConnectionTable, Listed, Profile, Space};
 pub use distribution::Distribution;
 pub(crate) use draw::{Drawn, Wiring};
-pub use population::{PoissonInput, Population};
+pub use population::{NeuronNames, PoissonInput, Population};
 pub use projection::{Failure, Projection};
 pub use receptor::Receptor;
 pub(crate) use rows::{Delays, Rows, Targets, Weights};
@@ -85,12 +85,31 @@ impl NetworkDescription {
     /// # Errors
     /// The first mistake.
     pub fn check(&self) -> Result<()> {
-        require_range("dt_ms", self.dt_ms, 1e-4, 1e3)?;
+        self.mistakes().into_iter().next().map_or(Ok(()), |(_, error)| Err(error))
+    }
+
+    /// Mistakes, one for each population and projection at most, and where each stands: keys, and numbers of projections.
+    pub fn mistakes(&self) -> Vec<(Vec<String>, Error)> {
+        let mut all = Vec::new();
+        let mut note = |path: &[&str], checked: Result<()>| {
+            all.extend(checked.err().map(|error| (path.iter().map(|p| (*p).to_owned()).collect(), error)));
+        };
+        note(&["dt_ms"], require_range("dt_ms", self.dt_ms, 1e-4, 1e3).map(|_| ()));
         if self.populations.is_empty() {
-            return Err(Error::Description("a network needs at least one population".into()));
+            note(&["populations"], Err(Error::Description("a network needs at least one population".into())));
         }
-        self.populations.iter().try_for_each(|(name, population)| population.check(name, self.dt_ms))?;
-        self.projections.iter().try_for_each(|p| self.check_projection(p))
+        for (name, population) in &self.populations {
+            let neuron = population.neuron.check(&format!("population {name}"), self.dt_ms);
+            if neuron.is_err() {
+                note(&["populations", name, "neuron"], neuron);
+            } else {
+                note(&["populations", name], population.check(name, self.dt_ms));
+            }
+        }
+        for (number, projection) in self.projections.iter().enumerate() {
+            note(&["projections", &number.to_string()], self.check_projection(projection));
+        }
+        all
     }
 
     fn check_projection(&self, p: &Projection) -> Result<()> {

@@ -1,6 +1,7 @@
 //! Neurons of one kind, with their receptors and what drives them.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -26,6 +27,16 @@ pub struct PoissonInput {
     /// When it ends, in ms; by default never.
     #[serde(default = "never")]
     pub stop_ms: f64,
+}
+
+/// Names of neurons in a file, a row each, in their order.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NeuronNames {
+    /// A .csv or .parquet file; the path is relative to the folder the program is started in.
+    pub path: PathBuf,
+    /// Column with the names, which are whole numbers or text.
+    pub column: String,
 }
 
 fn never() -> f64 {
@@ -58,6 +69,9 @@ pub struct Population {
     /// White noise of the input of leaky neurons: standard deviation of the free voltage in mV.
     #[serde(default)]
     pub noise_mv: f64,
+    /// A file with the neurons' names, such as the identifiers of a connectome; by default they are numbers from 0.
+    #[serde(default)]
+    pub names: Option<NeuronNames>,
     /// Where they are, for connections by distance.
     #[serde(default)]
     pub space: Option<Space>,
@@ -75,6 +89,7 @@ impl Population {
             start: BTreeMap::new(),
             input: vec![],
             noise_mv: 0.0,
+            names: None,
             space: None,
         }
     }

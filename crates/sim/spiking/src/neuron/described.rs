@@ -12,7 +12,7 @@
 
 use std::collections::BTreeMap;
 
-use rheobase_core::expression::{BLOCK, Dimension, Formula, Node, Program, parse};
+use rheobase_core::expression::{Dimension, Formula, Node, Program, WIDE, WideProgram, parse};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -49,7 +49,8 @@ pub struct Described {
     /// What variables become at a spike.
     #[serde(default)]
     pub reset: BTreeMap<String, String>,
-    /// Time for which `v` is held after a spike, in ms.
+    /// Time after a spike in which there is none, in ms. `v` is held meanwhile if a spike resets it; models that make their own
+    /// spikes go on.
     #[serde(default)]
     pub refractory_ms: f64,
     /// Method; by default the best that the equations allow.
@@ -59,21 +60,36 @@ pub struct Described {
 
 /// A described model compiled for a step.
 #[derive(Debug, Clone)]
-pub(crate) struct Kernel {
+pub(crate) struct Kernel<F> {
     pub method: Method,
     /// Place of `v` among the variables, which are in the order of their names.
     pub voltage: usize,
     pub variables: usize,
     start: Vec<f64>,
-    /// Exact steps: x = keep x + push input + add.
+    exact: Exact,
+    /// Sections of [`WideProgram`]: derivatives (and slopes, for exponential Euler steps), threshold, resets.
+    program: WideProgram,
+    /// The variables that a spike resets, in the order of the results of [`RESETS`].
+    resets: Vec<usize>,
+    /// Whether the voltage stays where it is while no spike is possible.
+    holds: bool,
+    /// Numbers of the program: variables, input and time first.
+    slots: Vec<[F; WIDE]>,
+    /// Variables that are set together.
+    next: Vec<[F; WIDE]>,
+}
+
+/// An exact step: x = keep x + push input + add.
+#[derive(Debug, Clone, Default)]
+struct Exact {
     keep: Vec<Vec<f64>>,
     push: Vec<f64>,
     add: Vec<f64>,
-    /// Derivatives, then slopes for exponential Euler steps.
-    rates: Program,
-    threshold: Program,
-    reset: Vec<Option<Program>>,
 }
+
+const RATES: usize = 0;
+const THRESHOLD: usize = 1;
+const RESETS: usize = 2;
 
 impl Described {
     fn formula(
@@ -109,7 +125,7 @@ impl Described {
     /// Naming population, field and character.
     pub fn check(&self, what: &str) -> Result<()> {
         require_range(format!("refractory_ms of {what}"), self.refractory_ms, 0.0, 1e9)?;
-        self.kernel(what, 0.1, false).map(|_| ())
+        self.kernel::<f64>(what, 0.1, false).map(|_| ())
     }
 
     /// The method that a step would use; `conductances` says whether receptors change the conductance.
@@ -117,10 +133,10 @@ impl Described {
     /// # Errors
     /// As [`Described::check`].
     pub fn chosen_method(&self, conductances: bool) -> Result<Method> {
-        self.kernel("the model", 0.1, conductances).map(|k| k.method)
+        self.kernel::<f64>("the model", 0.1, conductances).map(|k| k.method)
     }
 
-    pub(crate) fn kernel(&self, what: &str, dt_ms: f64, conductances: bool) -> Result<Kernel> {
+    pub(crate) fn kernel<F: Float>(&self, what: &str, dt_ms: f64, conductances: bool) -> Result<Kernel<F>> {
         let fail = |problem: String| Err(Error::Description(format!("{what}: {problem}")));
         let names: Vec<&str> = self.equations.keys().map(String::as_str).collect();
         let Some(voltage) = names.iter().position(|n| *n == "v") else {
@@ -158,11 +174,12 @@ impl Described {
             rates.push(fixed(self.formula(text, &known, of, &format!("equation of {name}"), what)?));
         }
         let threshold = fixed(self.formula(&self.threshold, &known, Dimension::NONE, "threshold", what)?);
-        let mut reset = vec![None; names.len()];
+        let (mut resets, mut reset_formulas) = (vec![], vec![]);
         for (name, text) in &self.reset {
             let k = names.iter().position(|n| n == name).unwrap_or(0);
             let formula = self.formula(text, &known, dimensions[k], &format!("reset of {name}"), what)?;
-            reset[k] = Some(Program::new(&[fixed(formula)]));
+            resets.push(k);
+            reset_formulas.push(fixed(formula));
         }
         let slopes: Option<Vec<Formula>> = rates.iter().enumerate().map(|(k, f)| f.slope(k)).collect();
         // Conductances make the input depend on the voltage: the factor of v is then not constant.
@@ -179,25 +196,26 @@ impl Described {
         if (method == Method::Exact && best != Method::Exact) || (method != Method::Euler && best == Method::Euler) {
             return fail(format!("method {method:?} is not possible for these equations; {best:?} is"));
         }
-        let (keep, push, add) = exact_step(&rates, names.len(), dt_ms, method);
+        let exact = if method == Method::Exact { exact_step(&rates, names.len(), dt_ms) } else { Exact::default() };
         let input_factor = rates[voltage].slope(names.len());
-        let mut formulas = rates;
+        let mut formulas = if method == Method::Exact { vec![] } else { rates };
         if let (Method::ExponentialEuler, Some(slopes)) = (method, slopes) {
             formulas.extend(slopes);
             let none = Formula { nodes: vec![Node::Constant(0.0)], result: 0, dimension: Dimension::NONE };
             formulas.push(input_factor.unwrap_or(none));
         }
+        let program = WideProgram::new(&[formulas, vec![threshold], reset_formulas], names.len() + 2);
         Ok(Kernel {
             method,
             voltage,
             variables: names.len(),
             start,
-            keep,
-            push,
-            add,
-            rates: Program::new(&formulas),
-            threshold: Program::new(&[threshold]),
-            reset,
+            exact,
+            slots: program.slots(),
+            next: vec![[F::default(); WIDE]; names.len()],
+            program,
+            holds: resets.contains(&voltage),
+            resets,
         })
     }
 }
@@ -215,10 +233,7 @@ fn with_constants(mut formula: Formula, first: usize, values: &[f64]) -> Formula
 }
 
 /// Matrix of a linear system over a step, and what a constant input and the constant part add.
-fn exact_step(rates: &[Formula], n: usize, dt_ms: f64, method: Method) -> (Vec<Vec<f64>>, Vec<f64>, Vec<f64>) {
-    if method != Method::Exact {
-        return (vec![], vec![], vec![]);
-    }
+fn exact_step(rates: &[Formula], n: usize, dt_ms: f64) -> Exact {
     let program = Program::new(rates);
     let at = |place: Option<usize>| {
         let mut x = vec![0.0; n + 2];
@@ -234,101 +249,157 @@ fn exact_step(rates: &[Formula], n: usize, dt_ms: f64, method: Method) -> (Vec<V
     }
     (0..n).for_each(|row| a[row][n + 1] = constant[row]);
     let e = exponential(&a, dt_ms);
-    (
-        e[..n].iter().map(|row| row[..n].to_vec()).collect(),
-        e[..n].iter().map(|row| row[n]).collect(),
-        e[..n].iter().map(|row| row[n + 1]).collect(),
-    )
+    Exact {
+        keep: e[..n].iter().map(|row| row[..n].to_vec()).collect(),
+        push: e[..n].iter().map(|row| row[n]).collect(),
+        add: e[..n].iter().map(|row| row[n + 1]).collect(),
+    }
 }
 
-impl Kernel {
+/// What receptors do to a block of neurons in a step.
+pub(crate) struct BlockInput<'a, F> {
+    pub current: &'a [F; WIDE],
+    pub conductance: &'a [F; WIDE],
+    pub pull: &'a [F; WIDE],
+    pub jumps: &'a [F; WIDE],
+    /// Steps for which the voltage is still held.
+    pub timer: &'a [F; WIDE],
+}
+
+/// (e^z - 1) / z.
+#[inline(always)]
+fn growth<F: Float>(z: F) -> F {
+    let of = F::of;
+    let near = z < of(0.02) && z > of(-0.02);
+    // Exact to 1e-10 there, where the quotient begins to lose digits.
+    let series =
+        [1.0 / 24.0, 1.0 / 6.0, 0.5, 1.0].into_iter().fold(of(1.0 / 120.0), |sum, term| sum.mul_add(z, of(term)));
+    let safe = if near { of(1.0) } else { z };
+    let quotient = (safe.exp() - of(1.0)) / safe;
+    if near { series } else { quotient }
+}
+
+impl<F: Float> Kernel<F> {
     /// Values at the start, in the order of the names.
     pub fn start(&self) -> &[f64] {
         &self.start
     }
 
-    /// Registers for [`Kernel::advance`].
-    pub fn registers(&self) -> Vec<[f64; BLOCK]> {
-        vec![[0.0; BLOCK]; self.rates.registers().max(self.threshold.registers()).max(self.variables)]
+    /// A variable of the block, by its place among the names; `None` is the voltage, others count without it.
+    fn place(&self, slow: Option<usize>) -> usize {
+        slow.map_or(self.voltage, |k| if k < self.voltage { k } else { k + 1 })
     }
 
-    /// Moves a block of neurons by a step; rows of `x` are the variables, then input and time. `current` and `pull` belong to
-    /// receptors, `conductance` too. Those that `held` says keep their voltage. `above` becomes whether the threshold is reached.
+    /// The values of a variable of the block that is worked on: the voltage, or one of the others in the order of their names.
     #[inline(always)]
-    #[expect(clippy::too_many_arguments)]
-    pub fn advance<F: Float>(
-        &self,
-        x: &mut [[f64; BLOCK]],
-        [current, conductance, pull]: [&[F]; 3],
-        jumps: &[F],
-        held: &[bool; BLOCK],
-        dt_ms: f64,
-        registers: &mut [[f64; BLOCK]],
-        above: &mut [bool; BLOCK],
-    ) {
+    pub fn variable(&mut self, slow: Option<usize>) -> &mut [F; WIDE] {
+        let place = self.place(slow);
+        &mut self.slots[place]
+    }
+
+    /// Moves the block by a step and says who reached the threshold; those are reset.
+    #[inline(always)]
+    pub fn advance(&mut self, input: &BlockInput<'_, F>, t_ms: f64, dt_ms: f64) -> [bool; WIDE] {
         let n = self.variables;
-        let before = x[self.voltage];
-        for i in 0..BLOCK {
-            x[n][i] = current[i].value() + pull[i].value() - conductance[i].value() * before[i];
+        let zero = F::default();
+        let before = self.slots[self.voltage];
+        let sum: &mut [F; WIDE] = &mut self.slots[n];
+        for i in 0..WIDE {
+            sum[i] = input.current[i] + input.pull[i] - input.conductance[i] * before[i];
         }
+        self.slots[n + 1] = [F::of(t_ms); WIDE];
         match self.method {
-            Method::Exact => {
-                let next = &mut registers[..n];
-                for (k, row) in next.iter_mut().enumerate() {
-                    for i in 0..BLOCK {
-                        row[i] = self.push[k].mul_add(x[n][i], self.add[k]);
-                    }
-                    for (factor, old) in self.keep[k].iter().zip(x.iter()) {
-                        for i in 0..BLOCK {
-                            row[i] = factor.mul_add(old[i], row[i]);
-                        }
-                    }
-                }
-                x[..n].copy_from_slice(next);
-            }
-            Method::ExponentialEuler => {
-                self.rates.run(x, registers);
-                for k in 0..n {
-                    let (rate, slope) = (&registers[self.rates.result(k)], &registers[self.rates.result(n + k)]);
-                    for i in 0..BLOCK {
-                        let mut a = slope[i];
-                        if k == self.voltage {
-                            a -= registers[self.rates.result(2 * n)][i] * conductance[i].value();
-                        }
-                        // (e^z - 1) / z = e^z / linoid(z)
-                        let z = a * dt_ms;
-                        let grown = rheobase_core::math::exp(z) / rheobase_core::math::linoid(z);
-                        x[k][i] = (rate[i] * dt_ms).mul_add(grown, x[k][i]);
-                    }
-                }
-            }
-            Method::Euler => {
-                self.rates.run(x, registers);
-                for k in 0..n {
-                    let rate = &registers[self.rates.result(k)];
-                    for i in 0..BLOCK {
-                        x[k][i] = rate[i].mul_add(dt_ms, x[k][i]);
-                    }
-                }
-            }
+            Method::Exact => self.exact_step(),
+            Method::ExponentialEuler => self.exponential_step(input.conductance, F::of(dt_ms)),
+            Method::Euler => self.euler_step(F::of(dt_ms)),
         }
-        for i in 0..BLOCK {
-            x[self.voltage][i] = if held[i] { before[i] } else { x[self.voltage][i] + jumps[i].value() };
+        let v: &mut [F; WIDE] = &mut self.next[self.voltage];
+        let hold = if self.holds { zero } else { F::of(f64::MAX) };
+        for i in 0..WIDE {
+            let moved = v[i] + input.jumps[i];
+            v[i] = if input.timer[i] > hold { before[i] } else { moved };
         }
-        self.threshold.run(x, registers);
-        let reached = &registers[self.threshold.result(0)];
-        for i in 0..BLOCK {
-            above[i] = reached[i] > 0.0 && !held[i];
+        self.slots[..n].copy_from_slice(&self.next);
+        self.program.run(THRESHOLD, &mut self.slots);
+        let reached: &[F; WIDE] = &self.slots[self.program.result(THRESHOLD, 0)];
+        let mut above = [false; WIDE];
+        for i in 0..WIDE {
+            above[i] = (reached[i] > zero) & (input.timer[i] <= zero);
+        }
+        if above.iter().fold(false, |any, a| any | a) {
+            self.reset(&above);
+        }
+        above
+    }
+
+    #[inline(always)]
+    fn euler_step(&mut self, dt: F) {
+        self.program.run(RATES, &mut self.slots);
+        for (k, row) in self.next.iter_mut().enumerate() {
+            let (rate, old): (&[F; WIDE], &[F; WIDE]) = (&self.slots[self.program.result(RATES, k)], &self.slots[k]);
+            for i in 0..WIDE {
+                row[i] = rate[i].mul_add(dt, old[i]);
+            }
         }
     }
 
-    /// What the variables become at a spike; the last two of `x` are input and time.
-    pub fn reset(&self, x: &mut [f64]) {
-        let old = x.to_vec();
-        for (k, program) in self.reset.iter().enumerate() {
-            if let Some(program) = program {
-                x[k] = program.evaluate(&old)[0];
+    #[inline(always)]
+    fn exact_step(&mut self) {
+        let sum: &[F; WIDE] = &self.slots[self.variables];
+        for (k, row) in self.next.iter_mut().enumerate() {
+            let (push, add) = (F::of(self.exact.push[k]), F::of(self.exact.add[k]));
+            for i in 0..WIDE {
+                row[i] = push.mul_add(sum[i], add);
             }
+            for (factor, old) in self.exact.keep[k].iter().zip(&self.slots).filter(|(f, _)| **f != 0.0) {
+                let factor = F::of(*factor);
+                for i in 0..WIDE {
+                    row[i] = factor.mul_add(old[i], row[i]);
+                }
+            }
+        }
+    }
+
+    /// Every variable goes towards the value that its equation, linear in it, holds while the others stay.
+    #[inline(always)]
+    fn exponential_step(&mut self, conductance: &[F; WIDE], dt: F) {
+        let n = self.variables;
+        self.program.run(RATES, &mut self.slots);
+        let result = |index: usize| -> &[F; WIDE] { &self.slots[self.program.result(RATES, index)] };
+        for (k, row) in self.next.iter_mut().enumerate() {
+            let (rate, slope, old): (_, _, &[F; WIDE]) = (result(k), result(n + k), &self.slots[k]);
+            if k == self.voltage {
+                let factor = result(2 * n);
+                for i in 0..WIDE {
+                    let z = dt * (slope[i] - factor[i] * conductance[i]);
+                    row[i] = (rate[i] * dt).mul_add(growth(z), old[i]);
+                }
+            } else if let Some(constant) = self.program.constant(RATES, n + k) {
+                let step = dt * growth(dt * F::of(constant));
+                for i in 0..WIDE {
+                    row[i] = rate[i].mul_add(step, old[i]);
+                }
+            } else {
+                for i in 0..WIDE {
+                    row[i] = (rate[i] * dt).mul_add(growth(dt * slope[i]), old[i]);
+                }
+            }
+        }
+    }
+
+    /// What the variables become at a spike, all from the values before it.
+    #[inline(always)]
+    fn reset(&mut self, above: &[bool; WIDE]) {
+        self.program.run(RESETS, &mut self.slots);
+        for (index, k) in self.resets.iter().enumerate() {
+            let after: &[F; WIDE] = &self.slots[self.program.result(RESETS, index)];
+            let (old, row): (&[F; WIDE], &mut [F; WIDE]) = (&self.slots[*k], &mut self.next[*k]);
+            for i in 0..WIDE {
+                row[i] = if above[i] { after[i] } else { old[i] };
+            }
+        }
+        for k in &self.resets {
+            self.slots[*k] = self.next[*k];
         }
     }
 }

@@ -10,7 +10,7 @@ mod quadratic;
 mod source;
 mod threshold_unit;
 
-pub(crate) use described::Kernel as DescribedKernel;
+pub(crate) use described::{BlockInput, Kernel as DescribedKernel};
 pub use described::{Described, Method};
 pub use exponential::Adaptive;
 pub use graded::Graded;

@@ -1,11 +1,9 @@
 //! The loops over 64 neurons of each model.
 
-use rheobase_core::expression;
-
 use super::part::{Leak, Part};
 use super::receptor::{Action, Sums, block, block_mut};
 use crate::Float;
-use crate::neuron::{Input, Neuron, PointNeuron, with_point_neuron};
+use crate::neuron::{BlockInput, Input, Neuron, PointNeuron, with_point_neuron};
 use crate::random::{BLOCK, normal_block, philox_block};
 
 /// Moves 64 neurons by a step and appends the numbers of those that spike.
@@ -237,54 +235,26 @@ fn described<F: Float>(
     jumps: &[F; BLOCK],
     fired: &mut Vec<u32>,
 ) {
-    const SMALL: usize = expression::BLOCK;
-    let Some(kernel) = part.described.take() else { return };
-    let (n, t_ms) = (kernel.variables, step as f64 * part.dt_ms);
-    let wait = part.neuron.refractory_ms() / part.dt_ms;
-    let (mut x, mut registers) = (vec![[0.0; SMALL]; n + 2], kernel.registers());
-    for piece in 0..BLOCK / SMALL {
-        let at = from + piece * SMALL;
-        let mut held = [false; SMALL];
-        let mut slow = 0;
-        for (k, row) in x[..n].iter_mut().enumerate() {
-            let values = if k == kernel.voltage {
-                &part.v
-            } else {
-                slow += 1;
-                &part.slow[slow - 1]
-            };
-            for i in 0..SMALL {
-                row[i] = values[at + i].value();
-            }
-        }
-        for i in 0..SMALL {
-            held[i] = part.timer[at + i] > F::default();
-        }
-        x[n + 1] = [t_ms; SMALL];
-        let cut = piece * SMALL..(piece + 1) * SMALL;
-        let inputs = [&sums.current[cut.clone()], &sums.conductance[cut.clone()], &sums.pull[cut.clone()]];
-        let mut above = [false; SMALL];
-        kernel.advance(&mut x, inputs, &jumps[cut], &held, part.dt_ms, &mut registers, &mut above);
-        for i in (0..SMALL).filter(|i| above[*i]) {
-            let mut state: Vec<f64> = x.iter().map(|row| row[i]).collect();
-            kernel.reset(&mut state);
-            x.iter_mut().zip(state).for_each(|(row, value)| row[i] = value);
-            part.timer[at + i] = F::of(wait.round() + 1.0);
-            send(part.first, part.len, at + i, fired);
-        }
-        slow = 0;
-        for (k, row) in x[..n].iter().enumerate() {
-            let values = if k == kernel.voltage {
-                &mut part.v
-            } else {
-                slow += 1;
-                &mut part.slow[slow - 1]
-            };
-            for i in 0..SMALL {
-                values[at + i] = F::of(row[i]);
-            }
-        }
-        count_down(&mut part.timer[at..at + SMALL]);
+    let (t_ms, wait) = (step as f64 * part.dt_ms, part.neuron.refractory_ms() / part.dt_ms);
+    let Part { described, v, slow, timer, first, len, .. } = part;
+    let Some(kernel) = described else { return };
+    let timer: &mut [F; BLOCK] = block_mut(timer, from);
+    *kernel.variable(None) = *block(v, from);
+    for (k, values) in slow.iter().enumerate() {
+        *kernel.variable(Some(k)) = *block(values, from);
     }
-    part.described = Some(kernel);
+    let Sums { current, conductance, pull } = sums;
+    let input = BlockInput { current, conductance, pull, jumps, timer };
+    let above = kernel.advance(&input, t_ms, part.dt_ms);
+    *block_mut(v, from) = *kernel.variable(None);
+    for (k, values) in slow.iter_mut().enumerate() {
+        *block_mut(values, from) = *kernel.variable(Some(k));
+    }
+    if above.contains(&true) {
+        for i in (0..BLOCK).filter(|i| above[*i]) {
+            timer[i] = F::of(wait.round() + 1.0);
+            send(*first, *len, from + i, fired);
+        }
+    }
+    count_down(timer);
 }

@@ -98,13 +98,17 @@ impl Simulation {
         let mut simulation = Self::new(network, seed, threads)?;
         simulation.engine.restore(snapshot)?;
         simulation.steps = snapshot.steps;
-        simulation.last_spike_step = snapshot.steps;
+        simulation.last_spike_step = snapshot.last_spike_step;
+        simulation.recorders = snapshot.recordings.iter().map(|r| r.resume(network)).collect::<Result<_>>()?;
         Ok(simulation)
     }
 
-    /// The whole state, events under way included; recordings are not part of it.
+    /// The whole state, events under way and recordings included.
     pub fn snapshot(&self) -> Snapshot {
-        self.engine.snapshot(&self.network, self.steps)
+        let mut snapshot = self.engine.snapshot(&self.network, self.steps);
+        snapshot.last_spike_step = self.last_spike_step;
+        snapshot.recordings = self.recorders.iter().map(Recorder::kept).collect();
+        snapshot
     }
 
     /// Records values from now on.
@@ -158,6 +162,19 @@ impl Simulation {
     /// # Errors
     /// [`Error::Interrupted`] when asked to stop, or an error naming population and neuron where a voltage is not finite.
     pub fn run_ms(&mut self, duration_ms: f64, progress: &dyn Progress) -> Result<Ending> {
+        self.run_watched(duration_ms, progress, &mut |_| Ok(()))
+    }
+
+    /// As [`Simulation::run_ms`], with something that is done every 100 ms of biology, such as keeping a snapshot.
+    ///
+    /// # Errors
+    /// As [`Simulation::run_ms`], and what `watch` returns.
+    pub fn run_watched(
+        &mut self,
+        duration_ms: f64,
+        progress: &dyn Progress,
+        watch: &mut dyn FnMut(&Self) -> Result<()>,
+    ) -> Result<Ending> {
         require_range("duration_ms", duration_ms, 0.0, 1e12)?;
         let dt = self.network.dt_ms;
         let end = self.steps + (duration_ms / dt).round() as u64;
@@ -181,6 +198,9 @@ impl Simulation {
                 progress.step("ms of biology", biology(next - begin), biology(end - begin));
                 if let Some(ending) = self.look(&mut looked) {
                     return Ok(ending);
+                }
+                if next < end {
+                    watch(self)?;
                 }
             }
         }

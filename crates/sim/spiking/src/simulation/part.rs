@@ -77,7 +77,7 @@ pub(super) struct Part<F> {
     pub processes: Option<Processes>,
     /// Given spikes: step and neuron, in order.
     given: Vec<(u64, u32)>,
-    pub described: Option<DescribedKernel>,
+    pub described: Option<DescribedKernel<F>>,
 }
 
 impl<F: Float> Part<F> {

@@ -63,7 +63,30 @@ pub(super) struct Recorder {
     pub values: Vec<Vec<f64>>,
 }
 
+/// A recording so far, as a snapshot keeps it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct KeptRecording {
+    request: Recording,
+    times_ms: Vec<f64>,
+    values: Vec<Vec<f64>>,
+}
+
+impl KeptRecording {
+    pub(super) fn resume(&self, network: &NetworkDescription) -> Result<Recorder> {
+        let started = self.request.start(network)?;
+        Ok(Recorder { times_ms: self.times_ms.clone(), values: self.values.clone(), ..started })
+    }
+}
+
 impl Recording {
+    /// Refuses what the network does not have.
+    ///
+    /// # Errors
+    /// If population, variable or neurons are not there, or samples are closer than a step.
+    pub fn check(&self, network: &NetworkDescription) -> Result<()> {
+        self.start(network).map(|_| ())
+    }
+
     pub(super) fn start(&self, network: &NetworkDescription) -> Result<Recorder> {
         let (population, described) = network.population(&self.population)?;
         let of = format!("the recording of {} of {}", self.variable, self.population);
@@ -91,6 +114,10 @@ impl Recording {
 }
 
 impl Recorder {
+    pub(super) fn kept(&self) -> KeptRecording {
+        KeptRecording { request: self.request.clone(), times_ms: self.times_ms.clone(), values: self.values.clone() }
+    }
+
     /// Takes a sample if it is time.
     pub fn sample(&mut self, engine: &dyn Engine, step: u64, dt_ms: f64) -> Result<()> {
         let t_ms = step as f64 * dt_ms;

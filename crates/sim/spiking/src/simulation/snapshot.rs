@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use serde::{Deserialize, Serialize};
 
 use super::plastic::Columns;
+use super::recorder::KeptRecording;
 use super::shard::{Shard, Synapses};
 use crate::network::{NetworkDescription, Resources};
 use crate::neuron::ProcessState;
@@ -15,6 +16,8 @@ use crate::{Error, Float, Result};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Snapshot {
     pub(super) steps: u64,
+    pub(super) last_spike_step: u64,
+    pub(super) recordings: Vec<KeptRecording>,
     delivered: u64,
     populations: Vec<PopulationState>,
     projections: Vec<ProjectionState>,
@@ -52,6 +55,8 @@ impl Snapshot {
     pub(super) fn of<F: Float>(shards: &[Shard<F>], network: &NetworkDescription, steps: u64) -> Self {
         Self {
             steps,
+            last_spike_step: 0,
+            recordings: vec![],
             delivered: shards.iter().map(|s| s.delivered).sum(),
             populations: (0..network.populations.len()).map(|k| PopulationState::of(shards, k)).collect(),
             projections: (0..network.projections.len()).map(|k| ProjectionState::of(shards, k)).collect(),

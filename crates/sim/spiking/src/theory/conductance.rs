@@ -7,7 +7,10 @@
 //! deviation of A sqrt(tau_e / 2); the rate is Siegert's with the shift of coloured noise. Failures weigh moments by the
 //! probability of transmission.
 
-use crate::network::{Distribution, NetworkDescription, Projection, Receptor};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::network::{ConnectionRule, Distribution, NetworkDescription, Projection, Receptor};
 use crate::neuron::{Lif, Neuron};
 use crate::{Error, Result};
 
@@ -128,7 +131,8 @@ fn quadrature(low: f64, high: f64, f: impl Fn(f64) -> f64) -> f64 {
 }
 
 /// Strong synapses, which act one by one instead of as noise.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Strong {
     /// Size in mV from which on a synapse is strong.
     pub from_mv: f64,
@@ -299,6 +303,10 @@ fn pathway(
 ) -> Result<Pathway> {
     let (from, source) = network.population(&projection.from)?;
     let (_, target) = network.population(&projection.to)?;
+    if matches!(projection.rule, ConnectionRule::Table(_)) {
+        let problem = format!("{}: the synapses of a table are not read for this theory", projection.name());
+        return Err(Error::Description(problem));
+    }
     let count = projection.rule.expected(source.size, target.size) / target.size as f64;
     let transmitted = |w: f64| projection.failure.map_or(1.0, |f| 1.0 - f.probability(w));
     let top = projection.weight.most().min(1e12);

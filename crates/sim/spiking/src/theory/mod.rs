@@ -3,11 +3,13 @@
 mod brunel;
 mod conductance;
 mod langevin;
+mod rates;
 mod self_consistent;
 mod siegert;
 
 pub use brunel::{MeanField, mean_field};
 pub use conductance::{ConductanceTheory, Membrane, Strong};
 pub use langevin::Found;
+pub use rates::{TheoryRates, theory_rates};
 pub use self_consistent::{Root, Search};
 pub use siegert::{coloured_shift, siegert_rate_hz};

@@ -167,6 +167,65 @@ pub fn lognormal() -> NetworkDescription {
     NetworkDescription { dt_ms: 0.1, precision: Precision::Double, populations, projections }
 }
 
+/// Models as built in and as text, with the receptor that drives them, its state at the start, and the equations.
+pub const AS_TEXT: [(&str, &str, &str, f64, &str); 4] = [
+    (
+        "leaky-current",
+        r#"{ "kind": "lif", "rest_mv": -60, "threshold_mv": -50, "reset_mv": -60, "refractory_ms": 5 }"#,
+        r#"{ "kind": "exponential-current", "tau_ms": 1e6 }"#,
+        15.0,
+        r#"{ "kind": "described", "equations": { "v": "(-60 mV - v + input) / (20 ms)" }, "start": { "v": "-60 mV" },
+             "threshold": "v >= -50 mV", "reset": { "v": "-60 mV" }, "refractory_ms": 5 }"#,
+    ),
+    (
+        "leaky-conductance",
+        r#"{ "kind": "lif", "rest_mv": -60, "threshold_mv": -50, "reset_mv": -60, "refractory_ms": 5 }"#,
+        r#"{ "kind": "exponential-conductance", "tau_ms": 1e6, "e_mv": 0 }"#,
+        0.4,
+        r#"{ "kind": "described", "equations": { "v": "(-60 mV - v + input) / (20 ms)" }, "start": { "v": "-60 mV" },
+             "threshold": "v >= -50 mV", "reset": { "v": "-60 mV" }, "refractory_ms": 5 }"#,
+    ),
+    (
+        "adaptive",
+        r#"{ "kind": "adaptive" }"#,
+        r#"{ "kind": "exponential-current", "tau_ms": 1e6 }"#,
+        900.0,
+        r#"{ "kind": "described", "start": { "v": "-70.6 mV" }, "threshold": "v >= 0 mV",
+             "equations": { "v": "(30 * (-70.6 mV - v + 2 mV * exp((min(v, 10 mV) + 50.4 mV) / (2 mV))) - w + input) / (281 ms)",
+                            "w": "(4 * (v + 70.6 mV) - w) / (144 ms)" },
+             "reset": { "v": "-70.6 mV", "w": "w + 80.5 mV" } }"#,
+    ),
+    (
+        "hodgkin-huxley",
+        r#"{ "kind": "hodgkin-huxley" }"#,
+        r#"{ "kind": "exponential-current", "tau_ms": 1e6 }"#,
+        200.0,
+        // Conductances over the capacitance of 200 pF, per ms; the current of 1 pA is 1 mV of `input`.
+        r#"{ "kind": "described", "start": { "v": "-60 mV", "m": "0", "h": "0", "n": "0" },
+             "threshold": "v > -20 mV", "refractory_ms": 3,
+             "equations": {
+               "v": "((10 * (-60 mV - v) + 20000 * m ^ 3 * h * (50 mV - v) + 6000 * n ^ 4 * (-90 mV - v)) + input) / (200 ms)",
+               "m": "(1.28 * linoid((v + 50 mV) / (4 mV)) * (1 - m) - 1.4 * linoid((-23 mV - v) / (5 mV)) * m) / (1 ms)",
+               "h": "(0.128 * exp((-46 mV - v) / (18 mV)) * (1 - h) - 4 * logistic((v + 23 mV) / (5 mV)) * h) / (1 ms)",
+               "n": "(0.16 * linoid((v + 48 mV) / (5 mV)) * (1 - n) - 0.5 * exp((-53 mV - v) / (40 mV)) * n) / (1 ms)" } }"#,
+    ),
+];
+
+/// Neurons of one model that fire by a constant drive, without synapses.
+pub fn driven(size: usize, neuron: &str, receptor: &str, drive: f64) -> NetworkDescription {
+    let parse = |text: &str| serde_json::from_str(text).expect("a neuron");
+    let mut population = Population::new(size, parse(neuron));
+    population.receptors.insert("in".into(), serde_json::from_str(receptor).expect("a receptor"));
+    // Up to twice the least drive, so that neurons are not in step.
+    population.start.insert("in".into(), Distribution::Uniform { low: drive, high: 2.0 * drive });
+    NetworkDescription {
+        dt_ms: 0.1,
+        precision: Precision::Double,
+        populations: BTreeMap::from([("driven".into(), population)]),
+        projections: vec![],
+    }
+}
+
 /// Mean rate in Hz from a time in s on.
 pub fn mean_rate_hz(trains: &SpikeTrains, from_s: f64) -> f64 {
     let count: usize = (0..trains.units()).map(|u| trains.unit(u).iter().filter(|t| **t >= from_s).count()).sum();

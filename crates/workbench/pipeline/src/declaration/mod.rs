@@ -343,11 +343,11 @@ fn check_node(
 
 /// The place of the deepest value along a path that exists.
 fn place_at(value: &Value, path: &[String]) -> Place {
-    match path {
-        [first, rest @ ..] => match value.as_table().and_then(|t| t.get(first)) {
-            Some(inner) => place_at(inner, rest),
-            None => value.place.clone(),
-        },
-        [] => value.place.clone(),
-    }
+    let [first, rest @ ..] = path else { return value.place.clone() };
+    let inner = match &value.data {
+        Data::Table(table) => table.get(first),
+        Data::Array(items) => first.parse().ok().and_then(|i: usize| items.get(i)),
+        _ => None,
+    };
+    inner.map_or_else(|| value.place.clone(), |inner| place_at(inner, rest))
 }

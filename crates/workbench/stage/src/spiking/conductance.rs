@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::draw::{chart, histogram, metric, series};
+use super::tables;
 use crate::kind::{Kind, complaint, failed, main_output};
 
 /// Parameters of `conductance-theory`.
@@ -60,7 +61,10 @@ impl Kind for ConductanceTheoryKind {
     const OUTPUTS: &'static [OutputInfo] = &[main_output("self-consistent rates")];
 
     fn check(p: &ConductanceTheoryParameters) -> Vec<Complaint> {
-        let mut complaints = Vec::new();
+        let mut complaints = tables::complaints(&p.network);
+        if !complaints.is_empty() {
+            return complaints;
+        }
         if let Err(error) = ConductanceTheory::new(&p.network, p.strong()) {
             complaints.push(complaint(&["network"], error.to_string(), "mend this part of the network"));
         } else if let Err(error) = p.network.population(&p.population) {

@@ -14,7 +14,7 @@ mod shunting;
 mod sizes;
 mod sources;
 mod statistics;
-mod transmission;
+mod tables;
 
 use crate::draw;
 

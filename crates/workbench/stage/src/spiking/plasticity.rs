@@ -1,5 +1,6 @@
 //! `[analysis.*] kind = "plastic-network"`: weights that learn in a running network, and the window of their rule.
 
+use rheobase_data::library::Library;
 use rheobase_pipeline::{Complaint, Context, Outcome, OutputInfo, Role, StageError};
 use rheobase_report::figure::{Marks, Series};
 use rheobase_spiking::Simulation;
@@ -11,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::draw::{chart, histogram, metric, series};
 use super::network::stopped;
 use super::statistics::{mean_cv, unit_rates};
+use super::tables;
 use crate::kind::{Kind, complaint, failed, main_output};
 
 /// Parameters of `plastic-network`.
@@ -42,16 +44,17 @@ impl Kind for PlasticNetwork {
     type Parameters = PlasticNetworkParameters;
     const ROLE: Role = Role::Analysis;
     const KIND: &'static str = "plastic-network";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
+    const READS_OUTSIDE: bool = true;
     const ABOUT: &'static str =
         "a network with plastic synapses: distribution of weights, groups of sources, irregularity of the output";
     const OUTPUTS: &'static [OutputInfo] = &[main_output("weights over time")];
 
     fn check(p: &PlasticNetworkParameters) -> Vec<Complaint> {
-        if let Err(error) = p.network.check() {
-            return vec![complaint(&["network"], error.to_string(), "mend this part of the network")];
+        let mut all = tables::complaints(&p.network);
+        if !all.is_empty() {
+            return all;
         }
-        let mut all = Vec::new();
         let targets: Vec<&str> = learning(&p.network).map(|(_, projection)| projection.to.as_str()).collect();
         if targets.is_empty() || targets.iter().any(|t| *t != targets[0]) {
             let message = format!("{} projections learn, onto {targets:?}", targets.len());
@@ -68,11 +71,16 @@ impl Kind for PlasticNetwork {
         all
     }
 
+    fn fingerprint(p: &PlasticNetworkParameters, _: &Library) -> Result<String, StageError> {
+        tables::fingerprint(&p.network)
+    }
+
     fn run(p: &PlasticNetworkParameters, context: &Context<'_>) -> Result<Outcome, StageError> {
         let mut outcome = Outcome::default();
-        let plastic: Vec<(usize, &Projection)> = learning(&p.network).collect();
+        let network = tables::read(&p.network)?;
+        let plastic: Vec<(usize, &Projection)> = learning(&network).collect();
         let Some((_, first)) = plastic.first() else { return Ok(outcome) };
-        let mut simulation = Simulation::new(&p.network, &context.seed, 1).map_err(failed)?;
+        let mut simulation = Simulation::new(&network, &context.seed, 1).map_err(failed)?;
         let mut curves: Vec<Series> = plastic.iter().map(|(_, p)| series(&p.from, vec![], Marks::Line)).collect();
         let looks = 60;
         let mut places = vec![vec![]; plastic.len()];

@@ -6,7 +6,7 @@ use rheobase_core::statistics::mean;
 use rheobase_data::Table;
 use rheobase_dendrite::synapse::Receptor;
 use rheobase_dendrite::{Cell, Method, Settings};
-use rheobase_pipeline::store::write_atomically;
+use rheobase_pipeline::store::{read_sealed, write_sealed};
 use rheobase_pipeline::{Complaint, Context, Input, Outcome, OutputInfo, Role, StageError};
 use rheobase_report::figure::Marks;
 use rheobase_surrogate::data::encoding::{decode, encode};
@@ -177,15 +177,11 @@ impl FolderChunks {
 
 impl ChunkStore for FolderChunks {
     fn load(&self, chunk: usize) -> Option<Vec<Trial>> {
-        let bytes = std::fs::read(self.path(chunk)).ok()?;
-        let (hash, rest) = bytes.split_first_chunk::<32>()?;
-        if blake3::hash(rest).as_bytes() == hash { decode(rest) } else { None }
+        decode(&read_sealed(&self.path(chunk))?)
     }
 
     fn save(&self, chunk: usize, trials: &[Trial]) -> Result<()> {
-        let rest = encode(trials);
-        let bytes = [blake3::hash(&rest).as_bytes(), rest.as_slice()].concat();
-        write_atomically(&self.path(chunk), &bytes)
+        write_sealed(&self.path(chunk), &encode(trials))
             .map_err(|e| Error::Data(format!("chunk {chunk} of trials could not be kept: {e}")))
     }
 }

@@ -1,0 +1,113 @@
+//! A network's course: simulated, kept on disk so that a killed run goes on, and handed on as a recording.
+
+use std::time::{Duration, Instant};
+
+use ndarray::Array2;
+use rheobase_core::SpikeTrains;
+use rheobase_data::Table;
+use rheobase_data::recording::{Recording, Signal};
+use rheobase_pipeline::store::{read_sealed, write_sealed};
+use rheobase_pipeline::{Context, StageError};
+use rheobase_spiking::network::NetworkDescription;
+use rheobase_spiking::{Ending, Error, Simulation, Snapshot};
+
+use super::{SpikingNetworkParameters, stopped};
+use crate::kind::failed;
+
+/// The state is kept no more often than this, and for no more than a twentieth of the time; the clock decides only how much is
+/// done again after a kill.
+const INTERVAL: Duration = Duration::from_secs(1);
+const SHARE: u32 = 20;
+
+/// Simulates, from the last state that an earlier run left if there is one.
+pub(super) fn run(
+    p: &SpikingNetworkParameters,
+    network: &NetworkDescription,
+    context: &Context<'_>,
+) -> Result<(Simulation, &'static str), StageError> {
+    let path = context.scratch.join("network");
+    let kept = read_sealed(&path).and_then(|bytes| ciborium::from_reader::<Snapshot, _>(&bytes[..]).ok());
+    if kept.is_none() && path.exists() {
+        context.progress.note("the state kept of this network is damaged; it starts again");
+    }
+    let mut simulation = match &kept {
+        Some(snapshot) => Simulation::resume(network, &context.seed, p.threads, snapshot).map_err(stopped)?,
+        None => {
+            let mut fresh = Simulation::new(network, &context.seed, p.threads).map_err(stopped)?;
+            p.record.iter().try_for_each(|request| fresh.record(request)).map_err(stopped)?;
+            fresh
+        }
+    };
+    simulation.stop_when(p.stop_when);
+    let (mut last, mut wait) = (Instant::now(), INTERVAL);
+    let mut keep = |simulation: &Simulation| {
+        if last.elapsed() < wait {
+            return Ok(());
+        }
+        let begin = Instant::now();
+        let failed = |e: &dyn std::fmt::Display| Error::Description(format!("the network could not be kept: {e}"));
+        let mut bytes = Vec::new();
+        ciborium::into_writer(&simulation.snapshot(), &mut bytes).map_err(|e| failed(&e))?;
+        write_sealed(&path, &bytes).map_err(|e| failed(&e))?;
+        last = Instant::now();
+        wait = INTERVAL.max(SHARE * (last - begin));
+        Ok(())
+    };
+    let left_ms = p.duration_ms - simulation.time_ms();
+    let ending = simulation.run_watched(left_ms, context.progress, &mut keep).map_err(stopped)?;
+    let words = match ending {
+        Ending::Finished => "the time was over",
+        Ending::Silent => "no more spikes",
+        Ending::AboveRate => "the rate passed its limit",
+        Ending::TooManySpikes => "more spikes than allowed",
+    };
+    Ok((simulation, words))
+}
+
+/// What was recorded, by name.
+pub(super) fn signals(
+    p: &SpikingNetworkParameters,
+    network: &NetworkDescription,
+    simulation: &Simulation,
+) -> Result<Vec<(String, Signal)>, StageError> {
+    let mut all: Vec<(String, Signal)> = Vec::new();
+    for (number, request) in p.record.iter().enumerate() {
+        let (times_ms, values) = simulation.recorded(number);
+        let (_, population) = network.population(&request.population).map_err(failed)?;
+        let rows: Vec<f64> = values.concat();
+        let signal = Signal {
+            times_s: times_ms.iter().map(|t| 1e-3 * t).collect(),
+            values: Array2::from_shape_vec((values.len(), request.neurons), rows).map_err(failed)?,
+            unit: if request.variable == "v" { "mV".into() } else { String::new() },
+        };
+        debug_assert!(request.neurons <= population.size);
+        let mut name = format!("{}_{}", request.population, request.variable);
+        if all.iter().any(|(known, _)| *known == name) {
+            name = format!("{name}_{number}");
+        }
+        all.push((name, signal));
+    }
+    Ok(all)
+}
+
+/// All neurons as the units of a recording.
+pub(super) fn recording(
+    populations: Vec<(&String, SpikeTrains)>,
+    signals: Vec<(String, Signal)>,
+) -> Result<Recording, StageError> {
+    let span_s = populations.first().map_or((0.0, 0.0), |(_, trains)| trains.span_s());
+    let (mut names, mut neurons, mut units) = (vec![], vec![], vec![]);
+    for (name, trains) in populations {
+        for unit in 0..trains.units() {
+            names.push(name.clone());
+            neurons.push(unit);
+            units.push(trains.unit(unit).to_vec());
+        }
+    }
+    Ok(Recording {
+        spikes: SpikeTrains::from_units(units, span_s)?,
+        units: Table::new().with("population", names)?.with("neuron", neurons)?,
+        trials: Table::new(),
+        signals: signals.into_iter().collect(),
+    })
+}
