@@ -61,6 +61,7 @@ static STAGES: &[&dyn Stage] = &[
     &Adapter::<spiking::ShuntingRate>::NEW,
     &Adapter::<spiking::SpikingNetwork>::NEW,
     &Adapter::<spiking::ConductanceTheoryKind>::NEW,
+    &Adapter::<spiking::PhaseDiagram>::NEW,
     &Adapter::<spiking::SynapticPotential>::NEW,
     &Adapter::<spiking::SpikeSources>::NEW,
     &Adapter::<spiking::TimingReliability>::NEW,

@@ -4,12 +4,16 @@ mod brunel;
 mod conductance;
 mod langevin;
 mod rates;
+mod response;
 mod self_consistent;
 mod siegert;
+mod stability;
 
 pub use brunel::{MeanField, mean_field};
 pub use conductance::{ConductanceTheory, Membrane, Strong};
 pub use langevin::Found;
 pub use rates::{TheoryRates, theory_rates};
+pub use response::{LinearResponse, Susceptibility};
 pub use self_consistent::{Root, Search};
 pub use siegert::{coloured_shift, siegert_rate_hz};
+pub use stability::{Mode, Stability, stability};

@@ -1,5 +1,6 @@
 //! `[analysis.*] kind = "conductance-theory"`: self-consistent rates of a conductance network, and what its neurons see.
 
+use rheobase_core::parallel;
 use rheobase_pipeline::{Complaint, Context, Outcome, OutputInfo, Role, StageError};
 use rheobase_report::figure::Marks;
 use rheobase_spiking::network::NetworkDescription;
@@ -9,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::draw::{chart, histogram, metric, series};
 use super::tables;
-use crate::kind::{Kind, complaint, failed, main_output};
+use crate::kind::{Kind, complaint, failed, main_output, threads};
 
 /// Parameters of `conductance-theory`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -55,7 +56,7 @@ impl Kind for ConductanceTheoryKind {
     type Parameters = ConductanceTheoryParameters;
     const ROLE: Role = Role::Analysis;
     const KIND: &'static str = "conductance-theory";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
     const ABOUT: &'static str = "self-consistent rates of a network of leaky neurons with conductances (diffusion \
                                  approximation with coloured noise; strong synapses one by one)";
     const OUTPUTS: &'static [OutputInfo] = &[main_output("self-consistent rates")];
@@ -99,7 +100,7 @@ impl Kind for ConductanceTheoryKind {
             ] {
                 metric(&mut outcome, name, value, (what, unit), (1, "neuron"));
             }
-            fidelity(&membrane, &mut outcome)?;
+            fidelity(&membrane, context, &mut outcome)?;
             if p.simulated_neurons > 0 {
                 let v0_mv = p.simulated_mean_mv.unwrap_or(membrane.v0_mv);
                 compare(&Membrane { v0_mv, ..membrane }, p.simulated_neurons, context, &mut outcome)?;
@@ -149,26 +150,46 @@ fn roots(
     chart(outcome, ["roots", "Self-consistent states", caption], axes, lines)
 }
 
-/// Probability that an event of a size makes a spike beyond what noise alone does, against the noise.
-fn fidelity(membrane: &Membrane, outcome: &mut Outcome) -> Result<(), StageError> {
+/// Noises at which the transmission of events is simulated, and events at each.
+const NOISES: usize = 10;
+const EVENTS: usize = 2000;
+
+/// Probability that an event of a size makes a spike beyond what noise alone does, against the noise: by theory, and simulated.
+fn fidelity(membrane: &Membrane, context: &Context<'_>, outcome: &mut Outcome) -> Result<(), StageError> {
     let sizes = [2.0, 5.0, 10.0];
     let mut lines: Vec<_> = sizes.iter().map(|size| series(&format!("{size} mV"), vec![], Marks::Line)).collect();
+    let noisy = |sd: f64| Membrane { sigma_mv: sd * std::f64::consts::SQRT_2, ..*membrane };
     for k in 1..=40 {
         let sd = 0.25 * f64::from(k);
-        let noisy = Membrane { sigma_mv: sd * std::f64::consts::SQRT_2, ..*membrane };
-        let chances = noisy.near_threshold(&sizes);
+        let chances = noisy(sd).near_threshold(&sizes);
         // Spikes that noise makes by itself in the time an event lasts are no transmission.
-        let chance = 1.0 - (-noisy.rate_hz() * 1e-3 * noisy.tau_e_ms).exp();
+        let chance = 1.0 - (-noisy(sd).rate_hz() * 1e-3 * membrane.tau_e_ms).exp();
         for (line, p) in lines.iter_mut().zip(chances) {
             line.points.push((sd, (p - chance).max(0.0)));
         }
     }
-    let best = lines[2].points.iter().fold((0.0, 0.0), |best, p| if p.1 > best.1 { *p } else { best });
+    let peak = |points: &[(f64, f64)]| points.iter().fold((0.0, 0.0), |best, p| if p.1 > best.1 { *p } else { best });
+    let best = peak(&lines[2].points);
     metric(outcome, "best_noise_mv", best.0, ("noise of the best transmission of 10 mV", "mV"), (40, "noises"));
-    let caption = "Transmission of a single event by its size, less what noise alone does in one time constant: noise helps, then hides.";
+    let seed = context.seed.child("transmission");
+    let simulated = parallel::map(sizes.len() * NOISES, threads(), |k| {
+        let (size, sd) = (sizes[k / NOISES], (k % NOISES + 1) as f64);
+        let [with, without] = noisy(sd).transmission(size, EVENTS, &seed.index(k));
+        (sd, with - without)
+    });
+    for (size, points) in sizes.iter().zip(simulated.chunks(NOISES)) {
+        lines.push(series(&format!("{size} mV, simulated"), points.to_vec(), Marks::Points));
+        let (key, n) = (format!("best_noise_{size}_mv_simulated"), (EVENTS * NOISES, "events"));
+        metric(outcome, &key, peak(points).0, ("noise of the best transmission, simulated", "mV"), n);
+    }
+    let caption = format!(
+        "Transmission of a single event by its size, less what noise alone does in one time constant: noise helps, then hides. \
+         Theory counts events that reach threshold at once; points are {EVENTS} simulated events each, and what follows within one \
+         time constant."
+    );
     chart(
         outcome,
-        ["fidelity", "Transmission and noise", caption],
+        ["fidelity", "Transmission and noise", &caption],
         ["standard deviation of the voltage (mV)", "probability"],
         lines,
     )
