@@ -1,10 +1,9 @@
 //! The shards of a network and the threads that move them, in one precision.
 
-use std::sync::{PoisonError, RwLock};
-
 use rheobase_core::Seed;
 
 use super::barrier::Barrier;
+use super::mailbox::Mailbox;
 use super::shard::{Mail, Shard, Synapses};
 use super::snapshot::Snapshot;
 use crate::network::{NetworkDescription, Precision, Weights};
@@ -89,24 +88,25 @@ impl<F: Float> Engine for Shards<F> {
         }
         let threads = self.0.len();
         // Two boxes for each shard: while one is read the next step's spikes go into the other.
-        let boxes: Vec<[RwLock<Mail>; 2]> = (0..threads).map(|_| [RwLock::default(), RwLock::default()]).collect();
+        let mailbox = |shard: &Shard<F>| Mailbox::new(shard.parts.iter().map(|p| p.len));
+        let boxes: Vec<[Mailbox; 2]> = self.0.iter().map(|s| [mailbox(s), mailbox(s)]).collect();
         let barrier = Barrier::new(threads);
         let (boxes, barrier) = (&boxes, &barrier);
         std::thread::scope(|scope| {
             for (index, shard) in self.0.iter_mut().enumerate() {
                 scope.spawn(move || {
+                    let mut all: Vec<Mail> = vec![Mail::new(); threads];
                     for step in first..first + steps {
                         let parity = (step & 1) as usize;
-                        let mut mail = shard.advance(step, keep_spikes);
+                        all[index] = shard.advance(step, keep_spikes);
                         // Nobody else touches this box now: its readers have passed the barrier of the step between.
-                        let mut slot = boxes[index][parity].write().unwrap_or_else(PoisonError::into_inner);
-                        std::mem::swap(&mut *slot, &mut mail);
-                        drop(slot);
-                        shard.keep(mail);
-                        barrier.wait();
-                        let all: Vec<_> =
-                            boxes.iter().map(|b| b[parity].read().unwrap_or_else(PoisonError::into_inner)).collect();
-                        shard.deliver(step, index, all.iter().map(|mail| &**mail));
+                        boxes[index][parity].post(&all[index]);
+                        barrier.wait(index, step - first + 1);
+                        for (other, mail) in all.iter_mut().enumerate().filter(|(other, _)| *other != index) {
+                            boxes[other][parity].read(mail);
+                        }
+                        shard.deliver(step, index, all.iter());
+                        shard.keep(std::mem::take(&mut all[index]));
                     }
                 });
             }

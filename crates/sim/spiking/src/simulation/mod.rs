@@ -11,6 +11,7 @@ mod barrier;
 mod delivery;
 mod engine;
 mod kernels;
+mod mailbox;
 mod part;
 mod plastic;
 mod receptor;

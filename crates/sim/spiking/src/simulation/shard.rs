@@ -10,7 +10,7 @@ use crate::network::{Drawn, NetworkDescription, Projection, Resources, Rows, Sho
 use crate::{Error, Float, Result};
 
 /// What a population sends in a step: numbers of neurons and, for graded release, amounts.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Sent {
     pub fired: Vec<u32>,
     pub amounts: Vec<f32>,
@@ -38,13 +38,16 @@ pub(super) struct Incoming {
     pub plastic: Option<Plastic>,
 }
 
-/// The neurons of one thread.
+/// The neurons of one thread; on cache lines of its own, since every thread writes its shard all the time.
+#[repr(align(128))]
 pub(super) struct Shard<F> {
     pub parts: Vec<Part<F>>,
     pub incoming: Vec<Incoming>,
     /// Step and number of every spike, population by population.
     pub spikes: Vec<Vec<(u64, u32)>>,
     spare: Mail,
+    /// Room for the events of a step.
+    events: Vec<Event>,
     pub delivered: u64,
     dt_ms: f64,
 }
@@ -128,7 +131,7 @@ impl<F: Float> Shard<F> {
         }
         let spikes = vec![vec![]; parts.len()];
         let spare = vec![Sent::default(); parts.len()];
-        Ok(Self { parts, incoming, spikes, spare, delivered: 0, dt_ms: network.dt_ms })
+        Ok(Self { parts, incoming, spikes, spare, events: vec![], delivered: 0, dt_ms: network.dt_ms })
     }
 
     pub fn longest_delay(&self) -> usize {
@@ -170,7 +173,7 @@ impl<F: Float> Shard<F> {
 
     /// Puts the events of all shards' spikes into the buffers; `own` is what this shard sent.
     pub fn deliver<'a>(&mut self, step: u64, own: usize, mails: impl Iterator<Item = &'a Mail> + Clone) {
-        let mut events = Vec::new();
+        let mut events = std::mem::take(&mut self.events);
         let mut drawn = Drawn::default();
         for incoming in &mut self.incoming {
             let part = &mut self.parts[incoming.to];
@@ -201,6 +204,7 @@ impl<F: Float> Shard<F> {
                 }
             }
         }
+        self.events = events;
     }
 
     pub fn require_finite(&self, network: &NetworkDescription, time_ms: f64) -> Result<()> {
