@@ -149,7 +149,8 @@ seed = 5
 [analysis.net]
 kind = "spiking-network"
 duration_ms = 12000
-record = [{ population = "excitatory", neurons = 3, every_ms = 1.0 }]
+record = [{ population = "excitatory", neurons = 3, every_ms = 1.0 }, { population = "inhibitory", variable = "rate", every_ms = 5.0 }]
+record_weights = [{ projection = 1, every_ms = 2000.0 }]
 [analysis.net.network]
 populations = { excitatory = { size = 4000, neuron = { kind = "lif" }, receptors = { jump = { kind = "delta" } }, input = [{ receptor = "jump", rate_hz = 20000, weight = 0.1 }] }, inhibitory = { size = 1000, neuron = { kind = "lif" }, receptors = { jump = { kind = "delta" } }, input = [{ receptor = "jump", rate_hz = 20000, weight = 0.1 }] } }
 projections = [

@@ -143,11 +143,43 @@ fn recordings_stop_conditions_and_mistakes() {
     let every = r#"{ "population": "inhibitory", "variable": "gaba", "neurons": 3, "every_ms": 2, "from_ms": 4, "until_ms": 10 }"#;
     simulation.record(&recording(every)).unwrap();
     let wrong = simulation.record(&recording(r#"{ "population": "inhibitory", "variable": "nmda" }"#)).unwrap_err();
-    assert!(wrong.to_string().contains("known: v, w, ampa, gaba"), "{wrong}");
+    assert!(wrong.to_string().contains("known: v, w, rate, ampa, gaba"), "{wrong}");
     simulation.run_ms(30.0, &Silent).unwrap();
     let (times, values) = simulation.recorded(0);
     assert_eq!(times, [4.0, 6.0, 8.0, 10.0]);
     assert!(values.iter().all(|v| v.len() == 3) && values[0] != values[1]);
+    // Rates are spikes over neurons and time, whether spikes are kept or not, and a resumed recording is the straight one.
+    let recorded = |threads: usize, keep: bool, cut: bool| {
+        let mut simulation = Simulation::new(&network, &Seed::root(3), threads).unwrap();
+        simulation.keep_spikes(keep);
+        let rates = r#"{ "population": "excitatory", "variable": "rate", "every_ms": 10, "from_ms": 20 }"#;
+        simulation.record(&recording(rates)).unwrap();
+        simulation.record_weights(&serde_json::from_str(r#"{ "projection": 2, "synapses": 7 }"#).unwrap()).unwrap();
+        if cut {
+            simulation.run_ms(33.0, &Silent).unwrap();
+            simulation = Simulation::resume(&network, &Seed::root(3), 2, &simulation.snapshot()).unwrap();
+            simulation.run_ms(27.0, &Silent).unwrap();
+        } else {
+            simulation.run_ms(60.0, &Silent).unwrap();
+        }
+        let all = [0, 1].map(|k| (simulation.recorded(k).0.to_vec(), simulation.recorded(k).1.to_vec()));
+        (all, simulation.spike_counts("excitatory", 0.0).unwrap())
+    };
+    let ([rates, weights], counts) = recorded(1, true, false);
+    assert_eq!(rates.0, [20.0, 30.0, 40.0, 50.0, 60.0]);
+    let trains = {
+        let mut simulation = Simulation::new(&network, &Seed::root(3), 1).unwrap();
+        simulation.run_ms(60.0, &Silent).unwrap();
+        simulation.spike_trains("excitatory").unwrap()
+    };
+    let between =
+        (0..trains.units()).flat_map(|u| trains.unit(u)).filter(|t| **t > 0.03 + 1e-9 && **t < 0.04 + 1e-9).count();
+    assert!((rates.1[2][0] - between as f64 / 800.0 / 0.01).abs() < 1e-9 && counts.iter().sum::<u32>() > 0);
+    assert!(weights.0 == [0.0] && weights.1[0] == [6.7_f32; 7].map(f64::from));
+    assert!(
+        recorded(2, false, false).0 == [rates.clone(), weights.clone()]
+            && recorded(1, true, true).0 == [rates, weights]
+    );
     // Without input the network falls silent, or runs on: both are noticed.
     let mut silent = network.clone();
     silent.projections.clear();

@@ -17,6 +17,8 @@ pub(super) trait Engine: Send + Sync {
     fn synapses(&self) -> (usize, usize);
     /// Events delivered so far.
     fn delivered(&self) -> u64;
+    /// Spikes of a population so far, kept or not.
+    fn spiked(&self, population: usize) -> u64;
     /// Steps and neurons of the spikes of a population, shard by shard.
     fn spikes(&self, population: usize) -> Vec<&[(u64, u32)]>;
     /// Present values of a population: the voltage, a slow variable or a receptor's state.
@@ -119,6 +121,10 @@ impl<F: Float> Engine for Shards<F> {
 
     fn delivered(&self) -> u64 {
         self.0.iter().map(|s| s.delivered).sum()
+    }
+
+    fn spiked(&self, population: usize) -> u64 {
+        self.0.iter().map(|s| s.spiked[population]).sum()
     }
 
     fn spikes(&self, population: usize) -> Vec<&[(u64, u32)]> {

@@ -19,7 +19,7 @@ mod recorder;
 mod shard;
 mod snapshot;
 
-pub use recorder::Recording;
+pub use recorder::{Recording, WeightRecording};
 pub use snapshot::Snapshot;
 
 use rheobase_core::{Progress, Seed, SpikeTrains};
@@ -108,7 +108,7 @@ impl Simulation {
     pub fn snapshot(&self) -> Snapshot {
         let mut snapshot = self.engine.snapshot(&self.network, self.steps);
         snapshot.last_spike_step = self.last_spike_step;
-        snapshot.recordings = self.recorders.iter().map(Recorder::kept).collect();
+        snapshot.recordings = self.recorders.iter().map(|r| r.kept().clone()).collect();
         snapshot
     }
 
@@ -123,9 +123,20 @@ impl Simulation {
         Ok(())
     }
 
-    /// Times in ms of a recording, by the order of [`Simulation::record`], and the values of all neurons at each.
+    /// Records weights from now on.
+    ///
+    /// # Errors
+    /// If the projection is not there or stores no synapses.
+    pub fn record_weights(&mut self, recording: &WeightRecording) -> Result<()> {
+        let mut recorder = recording.start(&self.network)?;
+        recorder.sample(&*self.engine, self.steps, self.network.dt_ms)?;
+        self.recorders.push(recorder);
+        Ok(())
+    }
+
+    /// Times in ms of a recording, by the order in which they were asked for, and the values of all neurons or synapses at each.
     pub fn recorded(&self, recording: usize) -> (&[f64], &[Vec<f64>]) {
-        self.recorders.get(recording).map_or((&[], &[]), |r| (&r.times_ms, &r.values))
+        self.recorders.get(recording).map_or((&[], &[]), |r| (&r.kept().times_ms, &r.kept().values))
     }
 
     /// Sets when to stop early.

@@ -45,6 +45,8 @@ pub(super) struct Shard<F> {
     pub incoming: Vec<Incoming>,
     /// Step and number of every spike, population by population.
     pub spikes: Vec<Vec<(u64, u32)>>,
+    /// How many there were, kept or not.
+    pub spiked: Vec<u64>,
     spare: Mail,
     /// Room for the events of a step.
     events: Vec<Event>,
@@ -131,7 +133,8 @@ impl<F: Float> Shard<F> {
         }
         let spikes = vec![vec![]; parts.len()];
         let spare = vec![Sent::default(); parts.len()];
-        Ok(Self { parts, incoming, spikes, spare, events: vec![], delivered: 0, dt_ms: network.dt_ms })
+        let spiked = vec![0; parts.len()];
+        Ok(Self { parts, incoming, spikes, spiked, spare, events: vec![], delivered: 0, dt_ms: network.dt_ms })
     }
 
     pub fn longest_delay(&self) -> usize {
@@ -155,11 +158,16 @@ impl<F: Float> Shard<F> {
     pub fn advance(&mut self, step: u64, keep_spikes: bool) -> Mail {
         let mut mail = std::mem::take(&mut self.spare);
         mail.resize_with(self.parts.len(), Sent::default);
-        for ((part, sent), kept) in self.parts.iter_mut().zip(&mut mail).zip(&mut self.spikes) {
+        let kept = self.spikes.iter_mut().zip(&mut self.spiked);
+        for ((part, sent), (kept, spiked)) in self.parts.iter_mut().zip(&mut mail).zip(kept) {
             sent.fired.clear();
             sent.amounts.clear();
             part.advance(step, &mut sent.fired, &mut sent.amounts);
-            if keep_spikes && sent.amounts.is_empty() {
+            if !sent.amounts.is_empty() {
+                continue;
+            }
+            *spiked += sent.fired.len() as u64;
+            if keep_spikes {
                 kept.extend(sent.fired.iter().map(|n| (step, *n)));
             }
         }

@@ -31,6 +31,7 @@ struct PopulationState {
     arriving: Vec<Vec<Vec<f64>>>,
     processes: Vec<ProcessState>,
     spikes: Vec<(u64, u32)>,
+    spiked: u64,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -71,6 +72,7 @@ impl Snapshot {
             }
             for (k, state) in self.populations.iter().enumerate() {
                 state.restore(shard, k)?;
+                shard.spiked[k] = if number == 0 { state.spiked } else { 0 };
             }
             for (k, state) in self.projections.iter().enumerate() {
                 state.restore(shard, k);
@@ -109,6 +111,7 @@ impl PopulationState {
             state.processes.extend(part.processes.iter().flat_map(|p| &p.state));
         }
         shards.iter().for_each(|s| state.spikes.extend(&s.spikes[k]));
+        state.spiked = shards.iter().map(|s| s.spiked[k]).sum();
         state.spikes.sort_unstable();
         state
     }

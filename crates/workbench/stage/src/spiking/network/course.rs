@@ -35,6 +35,7 @@ pub(super) fn run(
         None => {
             let mut fresh = Simulation::new(network, &context.seed, p.threads).map_err(stopped)?;
             p.record.iter().try_for_each(|request| fresh.record(request)).map_err(stopped)?;
+            p.record_weights.iter().try_for_each(|request| fresh.record_weights(request)).map_err(stopped)?;
             fresh
         }
     };
@@ -67,21 +68,24 @@ pub(super) fn run(
 /// What was recorded, by name.
 pub(super) fn signals(
     p: &SpikingNetworkParameters,
-    network: &NetworkDescription,
     simulation: &Simulation,
 ) -> Result<Vec<(String, Signal)>, StageError> {
+    let unit = |variable: &str| match variable {
+        "v" => "mV",
+        "rate" => "Hz",
+        _ => "",
+    };
+    let values = p.record.iter().map(|r| (format!("{}_{}", r.population, r.variable), unit(&r.variable)));
+    let weights = p.record_weights.iter().map(|r| (format!("weights_{}", r.projection), ""));
     let mut all: Vec<(String, Signal)> = Vec::new();
-    for (number, request) in p.record.iter().enumerate() {
-        let (times_ms, values) = simulation.recorded(number);
-        let (_, population) = network.population(&request.population).map_err(failed)?;
-        let rows: Vec<f64> = values.concat();
+    for (number, (mut name, unit)) in values.chain(weights).enumerate() {
+        let (times_ms, rows) = simulation.recorded(number);
+        let width = rows.first().map_or(0, Vec::len);
         let signal = Signal {
             times_s: times_ms.iter().map(|t| 1e-3 * t).collect(),
-            values: Array2::from_shape_vec((values.len(), request.neurons), rows).map_err(failed)?,
-            unit: if request.variable == "v" { "mV".into() } else { String::new() },
+            values: Array2::from_shape_vec((rows.len(), width), rows.concat()).map_err(failed)?,
+            unit: unit.into(),
         };
-        debug_assert!(request.neurons <= population.size);
-        let mut name = format!("{}_{}", request.population, request.variable);
         if all.iter().any(|(known, _)| *known == name) {
             name = format!("{name}_{number}");
         }

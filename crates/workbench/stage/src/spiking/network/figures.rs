@@ -5,7 +5,6 @@ use rheobase_data::Table;
 use rheobase_data::recording::Signal;
 use rheobase_pipeline::{Outcome, StageError};
 use rheobase_report::figure::{Chart, Marks, Series};
-use rheobase_spiking::Recording;
 use rheobase_spiking::network::Population;
 use rheobase_spiking::neuron::{Method, Neuron};
 use rheobase_spiking::theory::TheoryRates;
@@ -106,34 +105,21 @@ pub(super) fn figures(
     Ok(())
 }
 
+/// Lines that are drawn of a recording.
+const DRAWN: usize = 5;
+
 /// What was recorded, a chart for each recording.
-pub(super) fn recorded(
-    requests: &[Recording],
-    signals: &[(String, Signal)],
-    outcome: &mut Outcome,
-) -> Result<(), StageError> {
-    for (request, (name, signal)) in requests.iter().zip(signals) {
-        let shown = signal.values.ncols().min(5);
-        let line = |unit: usize| {
-            let points = signal.times_s.iter().zip(signal.values.column(unit)).map(|(t, v)| (1e3 * t, *v)).collect();
-            series(&format!("neuron {unit}"), points, Marks::Line)
+pub(super) fn recorded(signals: &[(String, Signal)], outcome: &mut Outcome) -> Result<(), StageError> {
+    for (name, signal) in signals.iter().filter(|(_, s)| !s.times_s.is_empty()) {
+        let (shown, all) = (signal.values.ncols().min(DRAWN), signal.values.ncols());
+        let line = |column: usize| {
+            let points = signal.times_s.iter().zip(signal.values.column(column)).map(|(t, v)| (1e3 * t, *v)).collect();
+            series(&column.to_string(), points, Marks::Line)
         };
-        let caption = format!(
-            "{} of {shown} of the {} recorded neurons of {}, every {} ms.",
-            request.variable,
-            signal.values.ncols(),
-            request.population,
-            request.every_ms
-        );
-        let title = format!("{} of {}", request.variable, request.population);
-        let label = if signal.unit.is_empty() {
-            request.variable.clone()
-        } else {
-            format!("{} ({})", request.variable, signal.unit)
-        };
-        if !signal.times_s.is_empty() {
-            chart(outcome, [name, &title, &caption], ["time (ms)", &label], (0..shown).map(line).collect())?;
-        }
+        let title = name.replace('_', " ");
+        let caption = format!("{shown} of {all} recorded, {} samples.", signal.times_s.len());
+        let label = if signal.unit.is_empty() { title.clone() } else { format!("{title} ({})", signal.unit) };
+        chart(outcome, [name, &title, &caption], ["time (ms)", &label], (0..shown).map(line).collect())?;
     }
     Ok(())
 }

@@ -11,7 +11,7 @@ use rheobase_core::Estimate;
 use rheobase_pipeline::{Complaint, Context, Outcome, OutputInfo, Role, StageError};
 use rheobase_spiking::network::NetworkDescription;
 use rheobase_spiking::theory::{Strong, theory_rates};
-use rheobase_spiking::{Error, Recording, StopWhen};
+use rheobase_spiking::{Error, Recording, StopWhen, WeightRecording};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -48,6 +48,9 @@ pub struct SpikingNetworkParameters {
     /// Values that are kept over time; they are signals of the recording that this node gives.
     #[serde(default)]
     pub record: Vec<Recording>,
+    /// Weights that are kept over time, too.
+    #[serde(default)]
+    pub record_weights: Vec<WeightRecording>,
     /// When to stop before the time is over; by default never.
     #[serde(default)]
     pub stop_when: StopWhen,
@@ -90,6 +93,12 @@ impl Kind for SpikingNetwork {
         for (number, request) in p.record.iter().enumerate().filter(|_| complaints.is_empty()) {
             if let Err(error) = request.check(&p.network) {
                 let path = ["record", &number.to_string()];
+                return vec![complaint(&path, error.to_string(), "mend this request")];
+            }
+        }
+        for (number, request) in p.record_weights.iter().enumerate().filter(|_| complaints.is_empty()) {
+            if let Err(error) = request.check(&p.network) {
+                let path = ["record_weights", &number.to_string()];
                 return vec![complaint(&path, error.to_string(), "mend this request")];
             }
         }
@@ -136,8 +145,8 @@ impl Kind for SpikingNetwork {
             transmission(request, &network, &simulation, p.settle_ms, &mut outcome)?;
         }
         figures::figures(p, end_ms, raster, &rates, theory.as_ref(), &mut outcome)?;
-        let signals = course::signals(p, &network, &simulation)?;
-        figures::recorded(&p.record, &signals, &mut outcome)?;
+        let signals = course::signals(p, &simulation)?;
+        figures::recorded(&signals, &mut outcome)?;
         recording::store(&course::recording(all, signals)?, &mut outcome);
         Ok(outcome)
     }
