@@ -215,8 +215,8 @@ mod tests {
         serde_json::from_str(&text).unwrap()
     }
 
-    /// Brunel 2000, table 1: rates 38.0, 55.8 and 6.5 Hz by theory; the asynchronous state lasts in the first, and ends in the others
-    /// with oscillations of 190 Hz (180 Hz simulated) and 29 Hz (22 Hz simulated).
+    /// The asynchronous state lasts at g = 5, eta = 2 and ends at the other two points in a fast and a slow oscillation; 190 and 29 Hz
+    /// are what we remember of Brunel's own theory, beside 180 and 22 Hz of his simulations.
     #[test]
     fn the_published_network_oscillates_as_published() {
         let of = |g: f64, eta: f64, start: f64| stability(&brunel(g, eta), start).unwrap();

@@ -31,9 +31,13 @@ fn method_of(population: &Population) -> String {
     }
 }
 
-/// Spikes of the first hundred neurons in the last 200 ms.
+/// Time that is drawn at most, in ms, and spikes that can still be told apart.
+const SHOWN_MS: f64 = 200.0;
+const SHOWN_SPIKES: f64 = 5000.0;
+
+/// Spikes of the first hundred neurons at the end.
 pub(super) fn raster_points(end_ms: f64, trains: &SpikeTrains) -> Vec<(f64, f64)> {
-    let from_ms = (end_ms - 200.0).max(0.0);
+    let from_ms = (end_ms - SHOWN_MS).max(0.0);
     (0..trains.units().min(100))
         .flat_map(|u| trains.unit(u).iter().map(move |t| (1e3 * t, u as f64)))
         .filter(|(t, _)| *t >= from_ms)
@@ -50,8 +54,11 @@ pub(super) fn figures(
 ) -> Result<(), StageError> {
     let mut base = 0.0;
     let mut series = Vec::new();
+    let spikes = raster.iter().map(|(_, points)| points.len()).sum::<usize>() as f64;
+    let shown_ms = SHOWN_MS.min(end_ms) * (SHOWN_SPIKES / spikes).min(1.0);
     for (name, points) in raster {
-        let points = points.into_iter().map(|(t, u)| (t, u + base)).collect::<Vec<_>>();
+        let recent = points.into_iter().filter(|(t, _)| *t >= end_ms - shown_ms);
+        let points = recent.map(|(t, u)| (t, u + base)).collect::<Vec<_>>();
         base += 100.0;
         if !points.is_empty() {
             series.push(Series { name, points, marks: Marks::Points });
@@ -66,8 +73,8 @@ pub(super) fn figures(
             y_range: None,
             series,
         };
-        let caption = "The first hundred neurons of each population in the last 200 ms.";
-        outcome.figure("raster", "Spikes", caption, chart.svg().map_err(failed)?);
+        let caption = format!("The first hundred neurons of each population in the last {shown_ms:.0} ms.");
+        outcome.figure("raster", "Spikes", &caption, chart.svg().map_err(failed)?);
     }
     let top = rates.iter().flat_map(|(_, r)| r.iter().copied()).fold(1.0, f64::max);
     // Rates are whole numbers of spikes over the duration: bins hold the same number of them each.
