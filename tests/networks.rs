@@ -47,12 +47,14 @@ shifts = 5
     )
 }
 
-/// Arrays, tables and signals of a node: whatever its folder in the store holds.
+/// The arrays of all results. Their folders are named by keys, which differ where descriptions do, so the arrays are put in
+/// their own order.
 fn results(place: &Workplace) -> Vec<Vec<u8>> {
-    let mut all: Vec<_> = place.objects().into_iter().filter(|(name, _)| name.ends_with("arrays.npz")).collect();
+    let arrays = place.objects().into_iter().filter(|(name, _)| name.ends_with("arrays.npz"));
+    let mut all: Vec<Vec<u8>> = arrays.map(|(_, bytes)| bytes).collect();
     all.sort();
     assert!(!all.is_empty());
-    all.into_iter().map(|(_, bytes)| bytes).collect()
+    all
 }
 
 fn run(place: &Workplace, text: &str) -> (Option<i32>, String) {
