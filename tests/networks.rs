@@ -126,7 +126,6 @@ fn a_network_is_a_recording_and_may_end_early() {
     let (code, text) = run(&place, &small(rule, ""));
     assert_eq!(code, Some(0), "{text}");
     assert_eq!(metric(&place, "analysis.net.ended_ms"), 300.0);
-    assert!((metric(&place, "analysis.net.driver_rate_hz") - 30.0).abs() < 25.0);
     // Five units: three that are driven, the followers silent.
     let rates: Vec<f64> = (0..5).map(|u| metric(&place, &format!("analysis.statistics.unit_{u}_rate_hz"))).collect();
     assert!(rates[..3].iter().all(|r| *r > 10.0) && rates[3..] == [0.0, 0.0], "{rates:?}");

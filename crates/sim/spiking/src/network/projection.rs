@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{ConnectionRule, Distribution, ShortTermPlasticity};
+use crate::Error;
 use crate::error::{POSITIVE, Result, require_range};
 use crate::plasticity::Plasticity;
 
@@ -78,6 +79,18 @@ impl Projection {
             procedural: false,
             plasticity: None,
         }
+    }
+
+    /// Expected inputs of a target, for theory.
+    ///
+    /// # Errors
+    /// If the synapses stand in a file that has not been read.
+    pub(crate) fn inputs_of_a_target(&self, from: usize, to: usize) -> Result<f64> {
+        if let ConnectionRule::Table(table) = &self.rule {
+            let (path, what) = (table.path.display(), self.name());
+            return Err(Error::Description(format!("the table {path} of {what} is not read for this theory")));
+        }
+        Ok(self.rule.expected(from, to) / to as f64)
     }
 
     /// What it is called in messages.

@@ -86,7 +86,7 @@ fn input(network: &NetworkDescription, population: usize, rates_hz: &[f64]) -> R
             let problem = format!("weights from {} to {name} differ; this theory takes constant ones", projection.from);
             return Err(Error::Description(problem));
         };
-        let inputs = projection.rule.expected(source.size, described.size) / described.size as f64;
+        let inputs = projection.inputs_of_a_target(source.size, described.size)?;
         mean += lif.tau_ms * weight * inputs * rates_hz[from] * 1e-3;
         variance += lif.tau_ms * weight.powi(2) * inputs * rates_hz[from] * 1e-3;
     }

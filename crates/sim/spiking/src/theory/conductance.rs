@@ -10,7 +10,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::network::{ConnectionRule, Distribution, NetworkDescription, Projection, Receptor};
+use crate::network::{Distribution, NetworkDescription, Projection, Receptor};
 use crate::neuron::{Lif, Neuron};
 use crate::{Error, Result};
 
@@ -303,11 +303,7 @@ fn pathway(
 ) -> Result<Pathway> {
     let (from, source) = network.population(&projection.from)?;
     let (_, target) = network.population(&projection.to)?;
-    if matches!(projection.rule, ConnectionRule::Table(_)) {
-        let problem = format!("{}: the synapses of a table are not read for this theory", projection.name());
-        return Err(Error::Description(problem));
-    }
-    let count = projection.rule.expected(source.size, target.size) / target.size as f64;
+    let count = projection.inputs_of_a_target(source.size, target.size)?;
     let transmitted = |w: f64| projection.failure.map_or(1.0, |f| 1.0 - f.probability(w));
     let top = projection.weight.most().min(1e12);
     let all = top * (1.0 + 1e-12) + 1e-300;

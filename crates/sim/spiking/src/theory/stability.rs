@@ -85,7 +85,7 @@ impl<'a> Loop<'a> {
             let (from, source) = network.population(&p.from)?;
             let (to, target) = network.population(&p.to)?;
             let (Neuron::Lif(lif), Some(weight)) = (&target.neuron, p.weight.constant()) else { continue };
-            let strength = lif.tau_ms * weight * p.rule.expected(source.size, target.size) / target.size as f64;
+            let strength = lif.tau_ms * weight * p.inputs_of_a_target(source.size, target.size)?;
             inputs.push((to, from, strength, strength * weight, &p.delay_ms));
         }
         Ok(Self { responses, inputs })
@@ -252,6 +252,14 @@ mod tests {
         let mut network = brunel(5.0, 2.0);
         network.populations.get_mut("e").unwrap().neuron = Neuron::Adaptive(crate::neuron::Adaptive::default());
         assert!(stability(&network, 10.0).unwrap_err().to_string().contains("population e is not leaky"));
+        let mut unread = brunel(5.0, 2.0);
+        unread.projections[0].rule = serde_json::from_str(r#"{ "kind": "table", "path": "edges.csv" }"#).unwrap();
+        assert!(
+            stability(&unread, 10.0)
+                .unwrap_err()
+                .to_string()
+                .contains("edges.csv of the projection from e to e is not")
+        );
         let mut silent = brunel(5.0, 0.0);
         silent.projections.clear();
         assert!(stability(&silent, 0.0).unwrap_err().to_string().contains("no noise"));

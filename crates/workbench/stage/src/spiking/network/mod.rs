@@ -8,6 +8,7 @@ mod measure;
 mod transmission;
 
 use rheobase_core::Estimate;
+use rheobase_data::library::Library;
 use rheobase_pipeline::{Complaint, Context, Outcome, OutputInfo, Role, StageError};
 use rheobase_spiking::network::NetworkDescription;
 use rheobase_spiking::theory::{Strong, theory_rates};
@@ -19,7 +20,6 @@ use super::statistics::unit_rates;
 use super::tables;
 use crate::kind::{Kind, complaint, failed, main_output};
 use crate::recording;
-use rheobase_data::library::Library;
 use transmission::{Transmission, transmission};
 
 /// Parameters of `spiking-network`.
