@@ -48,4 +48,4 @@ pub mod theory;
 
 pub use error::{Error, Result};
 pub use float::Float;
-pub use simulation::{Ending, Recording, Simulation, Snapshot, StopWhen, WeightRecording};
+pub use simulation::{Alone, Companion, Ending, Recording, Simulation, Snapshot, StopWhen, WeightRecording};

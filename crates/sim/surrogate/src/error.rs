@@ -25,6 +25,9 @@ pub enum Error {
     /// The loop of recurrent surrogates refused something.
     #[error(transparent)]
     Rate(#[from] rheobase_rate::Error),
+    /// The network of point neurons around copies refused something.
+    #[error(transparent)]
+    Spiking(#[from] rheobase_spiking::Error),
     /// The work was interrupted; what was done is kept.
     #[error(transparent)]
     Core(#[from] rheobase_core::Error),

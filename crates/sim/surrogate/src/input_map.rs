@@ -55,6 +55,11 @@ pub fn triggered_average(
     Ok(triggered)
 }
 
+/// Whether an input excites, by the name that its neuron gave it.
+pub fn excites(name: &str) -> bool {
+    !(name.starts_with("inhibitory") || name.starts_with("weight -"))
+}
+
 /// The same trial without the spikes of some inputs.
 pub fn without(trial: &InputSpikes, cut: impl Fn(usize) -> bool) -> InputSpikes {
     let kept = trial.events().filter(|(_, input)| !cut(*input)).map(|(step, input)| (step as u32, input as u32));

@@ -10,8 +10,12 @@
 //! | [`training`] | random windows, a falling step size, checkpoints |
 //! | [`metrics`] | area under the curve, true positives, calibration, complexity index |
 //! | [`surrogate`] | what comes out: predictions and their judgement |
+//! | [`copies`] | copies of a neuron or of its surrogate that go on a millisecond at a time |
+//! | [`circuit`] | such copies inside a network of point neurons |
 //! | [`input_map`] | which input precedes a spike, and inputs that are cut off |
 
+pub mod circuit;
+pub mod copies;
 pub mod data;
 mod error;
 pub mod input_map;

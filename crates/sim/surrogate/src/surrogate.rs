@@ -3,6 +3,7 @@
 use rheobase_core::parallel;
 use serde::{Deserialize, Serialize};
 
+use crate::copies::matched_chance;
 use crate::data::{Dataset, Trial};
 use crate::loss::Targets;
 use crate::metrics::{Discrimination, Scores, explained_variance};
@@ -88,6 +89,8 @@ pub struct Surrogate {
     pub input_names: Vec<String>,
     /// How voltage is written.
     pub voltage: VoltageScale,
+    /// Chance above which it spikes as often as the neuron did in the trials that it was trained on ([`crate::copies`]).
+    pub matched_chance: f64,
 }
 
 /// First milliseconds of a trial that are not judged: the teacher settles (Beniaguev et al. 2021).
@@ -96,6 +99,8 @@ pub const WARM_UP_MS: usize = 500;
 pub const FALSE_POSITIVES: f64 = 0.0025;
 /// Lags of the correlation on either side, in ms.
 pub const LAGS_MS: usize = 10;
+/// Trials over which spikes are counted to match them.
+pub const MATCHED: usize = 128;
 /// Trials that go through the network together.
 const BATCH: usize = 8;
 
@@ -153,6 +158,19 @@ impl Surrogate {
             rest = later;
         }
         Ok(predictions)
+    }
+
+    /// Sets the bound at which it spikes as often as the neuron in trials, the first [`MATCHED`] of them at most.
+    ///
+    /// # Errors
+    /// As [`Surrogate::predict`].
+    pub fn match_spikes(&mut self, trials: &[Trial], threads: usize) -> Result<()> {
+        let trials = &trials[..trials.len().min(MATCHED)];
+        let inputs: Vec<&InputSpikes> = trials.iter().map(|t| &t.input).collect();
+        let chances: Vec<Vec<f32>> = self.predict(&inputs, threads)?.into_iter().map(|p| p.spike_probability).collect();
+        let spikes = trials.iter().map(|t| t.response.spikes.len()).sum();
+        self.matched_chance = matched_chance(spikes, &chances);
+        Ok(())
     }
 
     /// How well it predicts trials.

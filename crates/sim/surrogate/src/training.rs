@@ -212,7 +212,9 @@ impl Training {
             progress.step("iterations", last, self.iterations);
         }
         let input_names = data.input_names.clone();
-        Ok((Surrogate { network, weights: state.parameters, input_names, voltage }, state.history))
+        let mut surrogate = Surrogate { network, weights: state.parameters, input_names, voltage, matched_chance: 0.5 };
+        surrogate.match_spikes(trials, threads)?;
+        Ok((surrogate, state.history))
     }
 
     /// A network before training; its spike head says the mean rate.

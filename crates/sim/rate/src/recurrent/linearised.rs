@@ -51,6 +51,11 @@ impl FrozenNetwork {
         Self { network: network.clone(), weights, packed, packed_back }
     }
 
+    /// The state that a trial begins in, of networks that learn one state for all trials.
+    pub fn initial_state(&self) -> Array1<f64> {
+        Array1::from(self.weights.initial[..self.network.state_length()].to_vec())
+    }
+
     /// Refuses inputs of another length.
     ///
     /// # Errors

@@ -128,6 +128,10 @@ impl Population {
         for (receptor, kind) in &self.receptors {
             kind.check(&format!("receptor {receptor} of {of}"))?;
         }
+        if matches!(self.neuron, Neuron::Relay(_)) && !(self.receptors.is_empty() && self.input.is_empty()) {
+            let problem = format!("{of} is computed outside the network: it has neither receptors nor input here");
+            return Err(Error::Description(problem));
+        }
         for (receptor, start) in &self.start {
             if !matches!(&self.neuron, Neuron::Described(d) if d.equations.contains_key(receptor)) {
                 self.receptor(receptor, name)?;

@@ -7,6 +7,7 @@ mod hodgkin_huxley;
 mod izhikevich;
 mod lif;
 mod quadratic;
+mod relay;
 mod source;
 mod threshold_unit;
 
@@ -18,6 +19,7 @@ pub use hodgkin_huxley::HodgkinHuxley;
 pub use izhikevich::{Izhikevich2003, Izhikevich2007};
 pub use lif::{Lif, LifState};
 pub use quadratic::Quadratic;
+pub use relay::Relay;
 pub use source::{Drawing, Renewal, SpikeTimes};
 pub(crate) use source::{ProcessState, Processes};
 pub use threshold_unit::ThresholdUnit;
@@ -110,6 +112,8 @@ pub enum Neuron {
     Renewal(Renewal),
     /// Given spikes.
     SpikeTimes(SpikeTimes),
+    /// Computed outside the network.
+    Relay(Relay),
     /// A model given by its equations.
     Described(Described),
 }

@@ -25,6 +25,8 @@ pub(super) trait Engine: Send + Sync {
     fn values(&self, population: usize, what: Quantity) -> Vec<f64>;
     /// Stored synapses of a projection: source, target, weight, ordered by target and source.
     fn synapses_of(&self, projection: usize) -> Vec<(u32, u32, f32)>;
+    /// Lets relays of a population spike at the end of a step; earlier ones are forgotten.
+    fn fire(&mut self, population: usize, step: u64, neurons: &[u32]);
     /// Sets the rates of point processes.
     fn set_rates(&mut self, population: usize, rates_hz: &[f64]) -> Result<()>;
     /// Gives a reward to a projection's eligible synapses.
@@ -163,6 +165,14 @@ impl<F: Float> Engine for Shards<F> {
         // Shards come one after the other; synapses of a pair keep their order.
         all.sort_by_key(|(source, target, _)| (*target, *source));
         all
+    }
+
+    fn fire(&mut self, population: usize, step: u64, neurons: &[u32]) {
+        for part in self.0.iter_mut().map(|s| &mut s.parts[population]) {
+            let own = part.first..part.first + part.len;
+            part.given.clear();
+            part.given.extend(neurons.iter().filter(|n| own.contains(&(**n as usize))).map(|n| (step, *n)));
+        }
     }
 
     fn set_rates(&mut self, population: usize, rates_hz: &[f64]) -> Result<()> {

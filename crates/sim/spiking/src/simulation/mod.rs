@@ -8,6 +8,7 @@
 //! added in the order of projections and sources whatever the number of shards, so that the bytes are the same.
 
 mod barrier;
+mod companion;
 mod delivery;
 mod engine;
 mod kernels;
@@ -19,6 +20,7 @@ mod recorder;
 mod shard;
 mod snapshot;
 
+pub use companion::{Alone, Companion};
 pub use recorder::{Recording, WeightRecording};
 pub use snapshot::Snapshot;
 
@@ -28,6 +30,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::require_range;
 use crate::network::NetworkDescription;
+use crate::neuron::Neuron;
 use crate::{Error, Result};
 use engine::{Engine, Quantity};
 use recorder::Recorder;
@@ -174,21 +177,22 @@ impl Simulation {
     /// # Errors
     /// [`Error::Interrupted`] when asked to stop, or an error naming population and neuron where a voltage is not finite.
     pub fn run_ms(&mut self, duration_ms: f64, progress: &dyn Progress) -> Result<Ending> {
-        self.run_watched(duration_ms, progress, &mut |_| Ok(()))
+        self.run_with(duration_ms, progress, &mut Alone)
     }
 
-    /// As [`Simulation::run_ms`], with something that is done every 100 ms of biology, such as keeping a snapshot.
+    /// As [`Simulation::run_ms`], with something that acts on the way or keeps a snapshot.
     ///
     /// # Errors
-    /// As [`Simulation::run_ms`], and what `watch` returns.
-    pub fn run_watched(
+    /// As [`Simulation::run_ms`], what the companion returns, and if it acts at other times than those of steps.
+    pub fn run_with(
         &mut self,
         duration_ms: f64,
         progress: &dyn Progress,
-        watch: &mut dyn FnMut(&Self) -> Result<()>,
+        companion: &mut dyn Companion,
     ) -> Result<Ending> {
         require_range("duration_ms", duration_ms, 0.0, 1e12)?;
         let dt = self.network.dt_ms;
+        let acts = companion.every_ms().map(|every_ms| self.steps_in(every_ms)).transpose()?;
         let end = self.steps + (duration_ms / dt).round() as u64;
         let begin = self.steps;
         let look = (LOOK_MS / dt).round().max(1.0) as u64;
@@ -197,8 +201,12 @@ impl Simulation {
             if progress.cancelled() {
                 return Err(Error::Interrupted);
             }
+            if acts.is_some_and(|every| self.steps.is_multiple_of(every)) {
+                companion.act(self)?;
+            }
+            let act = acts.map(|every| (self.steps / every + 1) * every);
             let sample = self.recorders.iter().map(|r| (self.steps / r.every + 1) * r.every);
-            let next = sample.chain([end, (self.steps / look + 1) * look]).min().unwrap_or(end);
+            let next = sample.chain(act).chain([end, (self.steps / look + 1) * look]).min().unwrap_or(end);
             self.engine.run_steps(self.steps, next - self.steps, self.keep_spikes);
             self.steps = next;
             for recorder in &mut self.recorders {
@@ -212,11 +220,24 @@ impl Simulation {
                     return Ok(ending);
                 }
                 if next < end {
-                    watch(self)?;
+                    companion.watch(self)?;
                 }
             }
         }
         Ok(Ending::Finished)
+    }
+
+    /// Steps in a time.
+    ///
+    /// # Errors
+    /// If it is no whole number of steps.
+    pub fn steps_in(&self, ms: f64) -> Result<u64> {
+        let dt = self.network.dt_ms;
+        let steps = (ms / dt).round();
+        if steps < 1.0 || (steps * dt - ms).abs() > 1e-9 * ms {
+            return Err(Error::Description(format!("dt_ms is {dt}: it does not divide {ms} ms, as 0.1 does")));
+        }
+        Ok(steps as u64)
     }
 
     fn kept_spikes(&self) -> usize {
@@ -258,6 +279,51 @@ impl Simulation {
             units[neuron as usize].push((step + 1) as f64 * self.network.dt_ms * 1e-3);
         }
         SpikeTrains::from_units(units, (0.0, self.time_ms() * 1e-3)).map_err(|e| Error::Description(e.to_string()))
+    }
+
+    /// Steps and neurons of the spikes of a population from a step on, in the order of steps and then of neurons.
+    ///
+    /// # Errors
+    /// If there is no such population.
+    pub fn spikes_since(&self, population: &str, step: u64) -> Result<Vec<(u64, u32)>> {
+        let (index, _) = self.network.population(population)?;
+        let mut all = Vec::new();
+        for shard in self.engine.spikes(index) {
+            all.extend_from_slice(&shard[shard.partition_point(|(s, _)| *s < step)..]);
+        }
+        all.sort_unstable();
+        Ok(all)
+    }
+
+    /// Lets neurons of a population of relays spike at the end of a step to come; what they were told before is forgotten.
+    ///
+    /// # Errors
+    /// If there is no such population, its neurons are no relays, there is no such neuron, or the step is over.
+    pub fn fire(&mut self, population: &str, step: u64, neurons: &[u32]) -> Result<()> {
+        let (index, described) = self.network.population(population)?;
+        if !matches!(described.neuron, Neuron::Relay(_)) {
+            let problem = format!("neurons of population {population} spike by themselves: only relays are told to");
+            return Err(Error::Description(problem));
+        }
+        if let Some(stranger) = neurons.iter().find(|n| **n as usize >= described.size) {
+            let size = described.size;
+            return Err(Error::Description(format!("neuron {stranger} of population {population}, which has {size}")));
+        }
+        if step < self.steps {
+            return Err(Error::Description(format!("step {step} of population {population} is over")));
+        }
+        self.engine.fire(index, step, neurons);
+        Ok(())
+    }
+
+    /// Steps done.
+    pub fn steps(&self) -> u64 {
+        self.steps
+    }
+
+    /// What it was built of.
+    pub fn network(&self) -> &NetworkDescription {
+        &self.network
     }
 
     /// Spikes of each neuron from a time in ms on.

@@ -75,8 +75,8 @@ pub(super) struct Part<F> {
     pub noise: f64,
     pub key: [u32; 2],
     pub processes: Option<Processes>,
-    /// Given spikes: step and neuron, in order.
-    given: Vec<(u64, u32)>,
+    /// Given spikes: step and neuron, in order; those of relays as they are told.
+    pub given: Vec<(u64, u32)>,
     pub described: Option<DescribedKernel<F>>,
 }
 
@@ -207,7 +207,7 @@ impl<F: Float> Part<F> {
             let numbers = |block: usize| philox_block(key, block as u32, step, u32::MAX);
             return processes.advance(step as f64 * dt, dt, numbers, fired);
         }
-        if let Neuron::SpikeTimes(_) = self.neuron {
+        if let Neuron::SpikeTimes(_) | Neuron::Relay(_) = self.neuron {
             let from = self.given.partition_point(|(s, _)| *s < step);
             fired.extend(self.given[from..].iter().take_while(|(s, _)| *s == step).map(|(_, n)| *n));
             return;

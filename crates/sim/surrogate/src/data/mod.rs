@@ -105,6 +105,7 @@ pub fn generate(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::copies::Copies;
     use rheobase_core::Silent;
     use std::collections::BTreeMap;
     use std::sync::Mutex;
@@ -126,9 +127,9 @@ mod tests {
         fn lanes(&self) -> usize {
             2
         }
-        fn respond(&self, trials: &[InputSpikes]) -> Result<Vec<Response>> {
-            self.1.fetch_add(trials.len(), Ordering::Relaxed);
-            self.0.respond(trials)
+        fn copies(&self, count: usize) -> Result<Box<dyn Copies + '_>> {
+            self.1.fetch_add(count, Ordering::Relaxed);
+            self.0.copies(count)
         }
     }
 

@@ -1,11 +1,12 @@
 //! Neurons to imitate: a leaky integrate-and-fire neuron, and any cell of the dendrite crate with synapses on it.
 
-use rheobase_dendrite::simulation::Probe;
+use rheobase_dendrite::simulation::Snapshot;
 use rheobase_dendrite::synapse::Receptor;
 use rheobase_dendrite::{Cell, Settings, Simulation};
 use serde::{Deserialize, Serialize};
 
 use super::protocol::Group;
+use crate::copies::{Copies, Millisecond, check_active, check_state, read, written};
 use crate::spikes::InputSpikes;
 use crate::{Error, Result};
 
@@ -28,11 +29,27 @@ pub trait Teacher: Sync {
     fn input_names(&self) -> Vec<String>;
     /// Trials that are simulated at once.
     fn lanes(&self) -> usize;
-    /// Responses to trials, at most [`Teacher::lanes`] of them, of equal length.
+    /// Copies of the neuron at rest.
     ///
     /// # Errors
     /// If the cell refuses something.
-    fn respond(&self, trials: &[InputSpikes]) -> Result<Vec<Response>>;
+    fn copies(&self, count: usize) -> Result<Box<dyn Copies + '_>>;
+
+    /// Responses to trials of equal length.
+    ///
+    /// # Errors
+    /// If the cell refuses something.
+    fn respond(&self, trials: &[InputSpikes]) -> Result<Vec<Response>> {
+        let mut copies = self.copies(trials.len())?;
+        let mut responses = vec![Response::default(); trials.len()];
+        for step in 0..trials.first().map_or(0, InputSpikes::steps) {
+            let active: Vec<Vec<u32>> = trials.iter().map(|trial| trial.at(step).to_vec()).collect();
+            let done = copies.advance(&active)?;
+            responses.iter_mut().zip(done.voltage_mv).for_each(|(r, v_mv)| r.voltage_mv.push(v_mv));
+            done.spiked.iter().for_each(|copy| responses[*copy as usize].spikes.push(step as u32));
+        }
+        Ok(responses)
+    }
 }
 
 /// The leaky integrate-and-fire neuron of Beniaguev et al. 2021: v decays to its reset value, each input adds `gain_mv` times its
@@ -83,24 +100,46 @@ impl Teacher for LeakyNeuron {
         1
     }
 
-    fn respond(&self, trials: &[InputSpikes]) -> Result<Vec<Response>> {
-        let decay = (-1.0 / self.tau_ms).exp();
-        let run = |trial: &InputSpikes| {
-            let mut response = Response::default();
-            let (mut above, mut fired) = (0.0, false);
-            for step in 0..trial.steps() {
-                let input: f64 = trial.at(step).iter().map(|&i| self.weights[i as usize]).sum();
-                above = if fired { 0.0 } else { above * decay + self.gain_mv * input };
-                let v_mv = self.v_reset_mv + above;
-                fired = v_mv > self.v_threshold_mv;
-                if fired {
-                    response.spikes.push(step as u32);
-                }
-                response.voltage_mv.push(v_mv as f32);
+    fn copies(&self, count: usize) -> Result<Box<dyn Copies + '_>> {
+        Ok(Box::new(LeakyCopies { neuron: self, states: vec![(0.0, false); count] }))
+    }
+}
+
+/// Copies of a leaky neuron.
+struct LeakyCopies<'a> {
+    neuron: &'a LeakyNeuron,
+    /// Voltage above rest in mV, and whether there was a spike just before.
+    states: Vec<(f64, bool)>,
+}
+
+impl Copies for LeakyCopies<'_> {
+    fn advance(&mut self, active: &[Vec<u32>]) -> Result<Millisecond> {
+        check_active(active, self.states.len(), self.neuron.weights.len())?;
+        let neuron = self.neuron;
+        let decay = (-1.0 / neuron.tau_ms).exp();
+        let mut done = Millisecond::default();
+        for (copy, ((above, fired), inputs)) in self.states.iter_mut().zip(active).enumerate() {
+            let input: f64 = inputs.iter().map(|&i| neuron.weights[i as usize]).sum();
+            *above = if *fired { 0.0 } else { *above * decay + neuron.gain_mv * input };
+            let v_mv = neuron.v_reset_mv + *above;
+            *fired = v_mv > neuron.v_threshold_mv;
+            if *fired {
+                done.spiked.push(copy as u32);
             }
-            response
-        };
-        Ok(trials.iter().map(run).collect())
+            done.voltage_mv.push(v_mv as f32);
+        }
+        Ok(done)
+    }
+
+    fn keep(&self) -> Result<Vec<u8>> {
+        written(&self.states)
+    }
+
+    fn restore(&mut self, kept: &[u8]) -> Result<()> {
+        let states: Vec<(f64, bool)> = read(kept)?;
+        check_state(states.len(), self.states.len())?;
+        self.states = states;
+        Ok(())
     }
 }
 
@@ -176,15 +215,43 @@ impl Teacher for CellTeacher {
         self.settings.lanes
     }
 
-    fn respond(&self, trials: &[InputSpikes]) -> Result<Vec<Response>> {
-        let every = self.steps_a_ms()?;
-        let Some(first) = trials.first() else { return Ok(vec![]) };
-        let lanes = trials.len().next_power_of_two();
-        let mut simulation = Simulation::new(&self.cell, Settings { lanes, ..self.settings })?;
+    fn copies(&self, count: usize) -> Result<Box<dyn Copies + '_>> {
+        self.steps_a_ms()?;
+        let together = self.settings.lanes.max(1);
+        let mut groups = Vec::new();
+        for first in (0..count).step_by(together) {
+            groups.push(CellGroup::new(self, together.min(count - first))?);
+        }
+        Ok(Box::new(CellCopies { groups, soma: self.soma, count }))
+    }
+}
+
+/// Copies of a cell, as many at a time as there are lanes.
+struct CellCopies {
+    groups: Vec<CellGroup>,
+    soma: usize,
+    count: usize,
+}
+
+/// Copies that are simulated together.
+struct CellGroup {
+    simulation: Simulation,
+    /// Synapse of each input.
+    synapses: Vec<usize>,
+    detector: usize,
+    copies: usize,
+    /// Milliseconds so far.
+    steps: usize,
+}
+
+impl CellGroup {
+    fn new(teacher: &CellTeacher, copies: usize) -> Result<Self> {
+        let lanes = copies.next_power_of_two();
+        let mut simulation = Simulation::new(&teacher.cell, Settings { lanes, ..teacher.settings })?;
         // Conductances of like synapses at one place add up, so one of them takes the events of all.
         let mut placed: Vec<(&PlacedInput, usize)> = Vec::new();
-        let mut synapses = Vec::with_capacity(self.inputs.len());
-        for input in &self.inputs {
+        let mut synapses = Vec::with_capacity(teacher.inputs.len());
+        for input in &teacher.inputs {
             let like = |(other, _): &&(&PlacedInput, usize)| {
                 other.compartment == input.compartment && other.receptors == input.receptors
             };
@@ -198,28 +265,56 @@ impl Teacher for CellTeacher {
                 }
             });
         }
-        let detector = simulation.detect_spikes(self.soma, self.threshold_mv)?;
-        let voltage = simulation.record(Probe::Voltage(self.soma))?;
-        simulation.record_every(every)?;
-        for step in 0..first.steps() {
-            // Events are sent just before they are due, so that the queue stays short.
-            for (lane, trial) in trials.iter().enumerate() {
-                for &input in trial.at(step) {
-                    simulation.send(synapses[input as usize], lane, step as f64, 1.0)?;
-                }
+        let detector = simulation.detect_spikes(teacher.soma, teacher.threshold_mv)?;
+        Ok(Self { simulation, synapses, detector, copies, steps: 0 })
+    }
+
+    /// Appends what its copies, the first of which has a number, do in the next millisecond.
+    fn advance(&mut self, active: &[Vec<u32>], first: usize, soma: usize, done: &mut Millisecond) -> Result<()> {
+        let spikes = |simulation: &Simulation, lane| simulation.spikes_ms(self.detector, lane).len();
+        let before: Vec<usize> = (0..self.copies).map(|lane| spikes(&self.simulation, lane)).collect();
+        // Events are sent just before they are due, so that the queue stays short.
+        for (lane, inputs) in active.iter().enumerate() {
+            for &input in inputs {
+                self.simulation.send(self.synapses[input as usize], lane, self.steps as f64, 1.0)?;
             }
-            simulation.run_until((step + 1) as f64)?;
         }
-        // One more step records the end of the last bin.
-        simulation.run_until(first.steps() as f64 + self.settings.dt_ms)?;
-        let read = |lane: usize| {
-            let mut spikes: Vec<u32> = simulation.spikes_ms(detector, lane).iter().map(|t| t.floor() as u32).collect();
-            spikes.retain(|s| (*s as usize) < first.steps());
-            spikes.dedup();
-            let trace = simulation.recording(voltage, lane);
-            Response { spikes, voltage_mv: trace[1..=first.steps()].iter().map(|v| *v as f32).collect() }
-        };
-        Ok((0..trials.len()).map(read).collect())
+        self.steps += 1;
+        self.simulation.run_until(self.steps as f64)?;
+        for (lane, before) in before.into_iter().enumerate() {
+            if spikes(&self.simulation, lane) > before {
+                done.spiked.push((first + lane) as u32);
+            }
+            done.voltage_mv.push(self.simulation.voltage_mv(soma, lane) as f32);
+        }
+        Ok(())
+    }
+}
+
+impl Copies for CellCopies {
+    fn advance(&mut self, active: &[Vec<u32>]) -> Result<Millisecond> {
+        check_active(active, self.count, self.groups.first().map_or(0, |g| g.synapses.len()))?;
+        let mut done = Millisecond::default();
+        let mut first = 0;
+        for group in &mut self.groups {
+            group.advance(&active[first..first + group.copies], first, self.soma, &mut done)?;
+            first += group.copies;
+        }
+        Ok(done)
+    }
+
+    fn keep(&self) -> Result<Vec<u8>> {
+        written(&self.groups.iter().map(|g| (g.steps, g.simulation.snapshot())).collect::<Vec<_>>())
+    }
+
+    fn restore(&mut self, kept: &[u8]) -> Result<()> {
+        let states: Vec<(usize, Snapshot)> = read(kept)?;
+        check_state(states.len(), self.groups.len())?;
+        for (group, (steps, snapshot)) in self.groups.iter_mut().zip(states) {
+            group.simulation.restore(&snapshot)?;
+            group.steps = steps;
+        }
+        Ok(())
     }
 }
 
@@ -270,6 +365,25 @@ mod tests {
         }
         assert!(!together[0].spikes.is_empty());
         assert_ne!(together[0], together[1]);
+    }
+
+    #[test]
+    fn a_state_kept_on_the_way_goes_on_to_the_same_voltages() {
+        let teacher = small_cell(2);
+        let active = |step: u32| (0..3).map(|copy| (0..3).filter(|i| (step + i + copy) % 4 == 0).collect()).collect();
+        let steps = |copies: &mut dyn Copies, range: std::ops::Range<u32>| -> Vec<Millisecond> {
+            range.map(|step| copies.advance(&active(step) as &Vec<Vec<u32>>).unwrap()).collect()
+        };
+        let mut copies = teacher.copies(3).unwrap();
+        let first = steps(&mut *copies, 0..20);
+        let kept = copies.keep().unwrap();
+        let rest = steps(&mut *copies, 20..40);
+        let mut again = teacher.copies(3).unwrap();
+        again.restore(&kept).unwrap();
+        assert_eq!(steps(&mut *again, 20..40), rest);
+        assert!(first.iter().chain(&rest).any(|done| !done.spiked.is_empty()));
+        assert!(teacher.copies(5).unwrap().restore(&kept).is_err());
+        assert!(copies.advance(&[vec![], vec![3], vec![]]).unwrap_err().to_string().contains("input 3"));
     }
 
     #[test]

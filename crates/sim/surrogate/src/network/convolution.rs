@@ -104,9 +104,14 @@ impl<F: Scalar> Taps<F> {
 
     /// Adds the convolution of a padded row to `steps` frames of output.
     pub fn add_to(&self, padded: &[F], steps: usize, output: &mut [F]) {
+        self.add_windows(padded, self.from, steps, output);
+    }
+
+    /// Adds what the taps make of windows that begin every `stride` values, one frame of output each.
+    pub fn add_windows(&self, values: &[F], stride: usize, windows: usize, output: &mut [F]) {
         for (k, block) in self.blocks.iter().enumerate() {
-            let values = &padded[k * self.per_block * self.from..];
-            block.multiply(Strided { values, row: self.from, column: 1 }, steps, output, true);
+            let values = &values[k * self.per_block * self.from..];
+            block.multiply(Strided { values, row: stride, column: 1 }, windows, output, true);
         }
     }
 }

@@ -28,7 +28,7 @@ pub struct Recurrent {
 pub struct Tape<F>(Vec<(Chunk<F>, Trajectory<F>)>);
 
 impl Recurrent {
-    fn network(&self) -> RecurrentNetwork {
+    pub(super) fn network(&self) -> RecurrentNetwork {
         RecurrentNetwork {
             cell: self.cell,
             inputs: self.inputs,

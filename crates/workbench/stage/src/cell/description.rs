@@ -130,9 +130,21 @@ impl CellDescription {
 /// Where a result keeps the text its shape was read from, so that later nodes do not depend on the file.
 const SHAPE_FILE: &str = "morphology.txt";
 
+const CELL_FILE: &str = "cell.json";
+
+/// Keeps the cell of a result in another one, which can then be loaded in its place.
+pub fn keep_cell(input: &InputHandle, outcome: &mut Outcome) -> Result<(), StageError> {
+    outcome.files.insert(CELL_FILE.into(), input.file(CELL_FILE)?);
+    let description: CellDescription = serde_json::from_slice(&outcome.files[CELL_FILE]).map_err(failed)?;
+    if matches!(description.morphology, Shape::File { .. }) {
+        outcome.files.insert(SHAPE_FILE.into(), input.file(SHAPE_FILE)?);
+    }
+    Ok(())
+}
+
 /// Builds the cell of a result.
 pub fn load_cell(input: &InputHandle) -> Result<Cell, StageError> {
-    let description: CellDescription = serde_json::from_slice(&input.file("cell.json")?).map_err(failed)?;
+    let description: CellDescription = serde_json::from_slice(&input.file(CELL_FILE)?).map_err(failed)?;
     let text = match description.morphology {
         Shape::File { .. } => Some(String::from_utf8_lossy(&input.file(SHAPE_FILE)?).into_owned()),
         _ => None,
@@ -185,7 +197,7 @@ impl Kind for CellKind {
         let text = parameters.morphology.text(context.library)?;
         let cell = parameters.build(text.as_deref()).map_err(failed)?;
         let mut outcome = Outcome::default();
-        outcome.files.insert("cell.json".into(), serde_json::to_vec_pretty(parameters).map_err(failed)?);
+        outcome.files.insert(CELL_FILE.into(), serde_json::to_vec_pretty(parameters).map_err(failed)?);
         if let Some(text) = text {
             outcome.files.insert(SHAPE_FILE.into(), text.into_bytes());
         }

@@ -31,7 +31,7 @@ pub use work_precision::WorkPrecision;
 
 use rheobase_pipeline::Artifact;
 
-pub use description::load_cell;
+pub use description::{keep_cell, load_cell};
 
 /// A cell.
 #[derive(Debug)]

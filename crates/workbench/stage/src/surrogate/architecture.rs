@@ -1,6 +1,7 @@
 //! Architectures of surrogates as parameters.
 
 use rheobase_rate::recurrent::Cell;
+use rheobase_surrogate::input_map::excites;
 use rheobase_surrogate::network::{Activation, Branches, Elm, Network, Recurrent, Tcn, Uptake};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -74,7 +75,7 @@ fn lambda() -> f64 {
 
 /// -1 for an inhibitory input.
 pub fn sign(name: &str) -> i8 {
-    if name.starts_with("inhibitory") || name.starts_with("weight -") { -1 } else { 1 }
+    if excites(name) { 1 } else { -1 }
 }
 
 impl ArchitecturePart {

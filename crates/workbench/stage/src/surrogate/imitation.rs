@@ -55,7 +55,7 @@ impl Kind for Imitation {
     type Parameters = SurrogateParameters;
     const ROLE: Role = Role::Model;
     const KIND: &'static str = "surrogate";
-    const VERSION: u32 = 2;
+    const VERSION: u32 = 3;
     const USES_DEVICE: bool = true;
     const ABOUT: &'static str = "a deep network that imitates one neuron, and how well and at which complexity it does";
     const OUTPUTS: &'static [OutputInfo] = &[main_output("a surrogate")];

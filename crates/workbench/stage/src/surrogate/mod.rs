@@ -12,9 +12,12 @@ pub use imitation::Imitation;
 pub use input_map::SurrogateMap;
 pub use trials::NeuronTrials;
 
+pub(crate) use imitation::load_surrogate;
+pub(crate) use trials::load_neuron;
+
 use rheobase_pipeline::{Artifact, InputHandle, Outcome, StageError};
-use rheobase_surrogate::Error;
-use rheobase_surrogate::data::Dataset;
+use rheobase_surrogate::data::{Dataset, Teacher};
+use rheobase_surrogate::{Error, Surrogate};
 use rheobase_surrogate::data::encoding::{decode, encode};
 
 use crate::kind::failed;
@@ -43,6 +46,33 @@ fn store(data: &Dataset, outcome: &mut Outcome) -> Result<(), StageError> {
     outcome.files.insert(TRIALS.into(), encode(&data.trials));
     outcome.files.insert(INPUTS.into(), serde_json::to_vec(&data.input_names).map_err(failed)?);
     Ok(())
+}
+
+/// A neuron that surrogates learnt from, or one of them.
+pub(crate) enum NeuronOrSurrogate {
+    /// The neuron.
+    Neuron(Box<dyn Teacher>),
+    /// A surrogate.
+    Surrogate(Box<Surrogate>),
+}
+
+impl NeuronOrSurrogate {
+    /// What each input is.
+    pub fn input_names(&self) -> Vec<String> {
+        match self {
+            Self::Neuron(neuron) => neuron.input_names(),
+            Self::Surrogate(surrogate) => surrogate.input_names.clone(),
+        }
+    }
+}
+
+/// Reads the neuron of trials, or a surrogate, whichever the result is.
+pub(crate) fn load_neuron_or_surrogate(input: &InputHandle) -> Result<NeuronOrSurrogate, StageError> {
+    if input.file(TRIALS).is_ok() {
+        Ok(NeuronOrSurrogate::Neuron(load_neuron(input)?))
+    } else {
+        Ok(NeuronOrSurrogate::Surrogate(Box::new(load_surrogate(input)?)))
+    }
 }
 
 /// Reads the trials of a result.

@@ -7,7 +7,7 @@ use rheobase_data::Table;
 use rheobase_dendrite::synapse::Receptor;
 use rheobase_dendrite::{Cell, Method, Settings};
 use rheobase_pipeline::store::{read_sealed, write_sealed};
-use rheobase_pipeline::{Complaint, Context, Input, Outcome, OutputInfo, Role, StageError};
+use rheobase_pipeline::{Complaint, Context, Input, InputHandle, Outcome, OutputInfo, Role, StageError};
 use rheobase_report::figure::Marks;
 use rheobase_surrogate::data::encoding::{decode, encode};
 use rheobase_surrogate::data::{
@@ -18,7 +18,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{stopped, store};
-use crate::cell::{CellArtifact, defaults, load_cell};
+use crate::cell::{CellArtifact, defaults, keep_cell, load_cell};
 use crate::draw::{chart, metric, series};
 use crate::kind::{Kind, complaint, failed, main_output, threads};
 
@@ -87,7 +87,7 @@ impl Kind for NeuronTrials {
     type Parameters = TrialsParameters;
     const ROLE: Role = Role::Data;
     const KIND: &'static str = "neuron-trials";
-    const VERSION: u32 = 2;
+    const VERSION: u32 = 3;
     const ABOUT: &'static str =
         "input spikes of a simulated neuron with its spikes and voltage, for surrogates to learn";
     const OUTPUTS: &'static [OutputInfo] = &[main_output("trials of a neuron")];
@@ -111,22 +111,41 @@ impl Kind for NeuronTrials {
     }
 
     fn run(p: &TrialsParameters, context: &Context<'_>) -> std::result::Result<Outcome, StageError> {
-        let teacher: Box<dyn Teacher> = match &p.of {
-            None => Box::new(LeakyNeuron::published()),
-            Some(cell) => Box::new(p.teacher(load_cell(context.input(cell)?)?).map_err(failed)?),
-        };
+        let cell = p.of.as_ref().map(|cell| load_cell(context.input(cell)?)).transpose()?;
+        let teacher = p.neuron(cell).map_err(failed)?;
         let chunks = FolderChunks(context.scratch.clone());
         let seed = context.seed.child("trials");
         let data = generate(&*teacher, &p.protocol, p.trials, &seed, threads(), context.progress, &chunks);
         let data = data.map_err(stopped)?;
         let mut outcome = Outcome::default();
         store(&data, &mut outcome)?;
+        outcome.files.insert(NEURON.into(), serde_json::to_vec(p).map_err(failed)?);
+        if let Some(cell) = &p.of {
+            keep_cell(context.input(cell)?, &mut outcome)?;
+        }
         report(&data, &mut outcome)?;
         Ok(outcome)
     }
 }
 
+/// What the neuron is, besides its cell.
+const NEURON: &str = "neuron.json";
+
+/// The neuron that trials were drawn from.
+pub(crate) fn load_neuron(input: &InputHandle) -> std::result::Result<Box<dyn Teacher>, StageError> {
+    let p: TrialsParameters = serde_json::from_slice(&input.file(NEURON)?).map_err(failed)?;
+    let cell = p.of.as_ref().map(|_| load_cell(input)).transpose()?;
+    p.neuron(cell).map_err(failed)
+}
+
 impl TrialsParameters {
+    fn neuron(&self, cell: Option<Cell>) -> Result<Box<dyn Teacher>> {
+        Ok(match cell {
+            None => Box::new(LeakyNeuron::published()),
+            Some(cell) => Box::new(self.teacher(cell)?),
+        })
+    }
+
     fn teacher(&self, cell: Cell) -> Result<CellTeacher> {
         let mut group_of = vec![None; cell.compartments().len()];
         for (group, region) in self.groups.iter().enumerate() {

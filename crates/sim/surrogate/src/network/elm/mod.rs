@@ -7,6 +7,9 @@
 //! what decays are the sums of the hidden units. No trace of a single synapse is ever stored.
 
 mod pass;
+mod stream;
+
+use std::borrow::Cow;
 
 use rand_distr::{Distribution, Uniform};
 use rheobase_core::{Seed, parallel};
@@ -19,6 +22,8 @@ use super::groups::{group, groups, sum_of_parts};
 use crate::spikes::SpikeBatch;
 use crate::{Error, Result};
 use pass::{GroupTape, Prepared};
+
+pub(super) use stream::Stream;
 
 /// How strongly a memory takes up what is proposed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
@@ -173,7 +178,7 @@ impl Elm {
 
     /// Outputs (rows, steps, heads), and what the way back needs.
     pub fn forward<F: Scalar>(&self, weights: &[Vec<F>], batch: &SpikeBatch, threads: usize) -> (Vec<F>, Tape<F>) {
-        let prepared = Prepared::new(self, weights);
+        let prepared = Prepared::new(Cow::Borrowed(self), Cow::Borrowed(weights));
         let groups = parallel::map(groups(batch.rows), threads, |k| prepared.forward(batch, group(k, batch.rows)));
         let (outputs, tapes): (Vec<Vec<F>>, Vec<GroupTape<F>>) = groups.into_iter().unzip();
         (outputs.concat(), Tape(tapes))
@@ -188,7 +193,7 @@ impl Elm {
         by_outputs: &[F],
         threads: usize,
     ) -> Vec<Vec<F>> {
-        let prepared = Prepared::new(self, weights);
+        let prepared = Prepared::new(Cow::Borrowed(self), Cow::Borrowed(weights));
         let block = batch.steps * self.heads;
         sum_of_parts(parallel::map(tape.0.len(), threads, |k| {
             let rows = group(k, batch.rows);

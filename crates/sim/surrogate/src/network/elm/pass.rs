@@ -1,5 +1,7 @@
 //! Forward and back through the loop over time, for a few rows at once.
 
+use std::borrow::Cow;
+
 use rheobase_rate::product::{Packed, Strided, add_transposed_product};
 use rheobase_rate::scalar::Scalar;
 
@@ -9,14 +11,14 @@ use super::{Elm, Uptake};
 use crate::spikes::SpikeBatch;
 
 /// Order of parameters.
-const SYNAPSE: usize = 0;
+pub(super) const SYNAPSE: usize = 0;
 const INPUT: usize = 1;
 const MEMORY: usize = 2;
-const HIDDEN_BIAS: usize = 3;
+pub(super) const HIDDEN_BIAS: usize = 3;
 const SECOND: usize = 4;
-const SECOND_BIAS: usize = 5;
+pub(super) const SECOND_BIAS: usize = 5;
 const OUTPUT: usize = 6;
-const OUTPUT_BIAS: usize = 7;
+pub(super) const OUTPUT_BIAS: usize = 7;
 
 /// What a group of rows leaves for the way back.
 pub struct GroupTape<F> {
@@ -31,28 +33,28 @@ pub struct GroupTape<F> {
 }
 
 /// Weights packed once for all groups.
-pub struct Prepared<'a, F> {
-    elm: &'a Elm,
-    weights: &'a [Vec<F>],
+pub struct Prepared<'a, F: Scalar> {
+    pub(super) elm: Cow<'a, Elm>,
+    pub(super) weights: Cow<'a, [Vec<F>]>,
     /// W_1 of the part that spikes reach, times w_s: (inputs, hidden); empty with branches.
-    effective: Vec<F>,
+    pub(super) effective: Vec<F>,
     /// W_1 of branches, both ways.
-    branch: Packed<F>,
+    pub(super) branch: Packed<F>,
     branch_back: Packed<F>,
-    memory: Packed<F>,
+    pub(super) memory: Packed<F>,
     memory_back: Packed<F>,
-    second: Packed<F>,
+    pub(super) second: Packed<F>,
     second_back: Packed<F>,
-    output: Packed<F>,
+    pub(super) output: Packed<F>,
     output_back: Packed<F>,
-    synapse_decay: F,
-    decays: Vec<F>,
-    gains: Vec<F>,
+    pub(super) synapse_decay: F,
+    pub(super) decays: Vec<F>,
+    pub(super) gains: Vec<F>,
 }
 
 impl<'a, F: Scalar> Prepared<'a, F> {
     /// Packs the weights.
-    pub fn new(elm: &'a Elm, weights: &'a [Vec<F>]) -> Self {
+    pub fn new(elm: Cow<'a, Elm>, weights: Cow<'a, [Vec<F>]>) -> Self {
         let (h, m, o) = (elm.hidden, elm.memories, elm.heads);
         let branches = elm.branches.map_or(0, |b| b.count);
         let mut effective = vec![];
@@ -71,8 +73,6 @@ impl<'a, F: Scalar> Prepared<'a, F> {
             Uptake::Bounded => 1.0 - k.powf(elm.lambda),
         };
         Self {
-            elm,
-            weights,
             effective,
             branch: pack(INPUT, branches, h),
             branch_back: turn(INPUT, branches, h),
@@ -85,6 +85,8 @@ impl<'a, F: Scalar> Prepared<'a, F> {
             synapse_decay: F::of((-1.0 / elm.tau_synapse_ms).exp()),
             gains: decays.iter().map(|k| F::of(gain(k))).collect(),
             decays: decays.into_iter().map(F::of).collect(),
+            elm,
+            weights,
         }
     }
 }
@@ -92,7 +94,7 @@ impl<'a, F: Scalar> Prepared<'a, F> {
 impl<F: Scalar> Prepared<'_, F> {
     /// What spikes give the hidden units in every step (steps, rows, hidden), decayed; and the branch traces.
     fn drive(&self, batch: &SpikeBatch, rows: std::ops::Range<usize>) -> (Vec<F>, Vec<F>) {
-        let elm = self.elm;
+        let elm = &*self.elm;
         let (count, h) = (rows.len(), elm.hidden);
         let place = |row: u32, step: u32, width: usize| (step as usize * count + row as usize - rows.start) * width;
         let width = elm.branches.map_or(h, |b| b.count);
@@ -127,7 +129,7 @@ impl<F: Scalar> Prepared<'_, F> {
 
     /// Outputs (rows, steps, heads) of some rows.
     pub fn forward(&self, batch: &SpikeBatch, rows: std::ops::Range<usize>) -> (Vec<F>, GroupTape<F>) {
-        let elm = self.elm;
+        let elm = &*self.elm;
         let (count, h, m) = (rows.len(), elm.hidden, elm.memories);
         let (mut hidden, traces) = self.drive(batch, rows);
         let mut proposed = vec![F::ZERO; batch.steps * count * m];
@@ -164,7 +166,7 @@ impl<F: Scalar> Prepared<'_, F> {
         tape: &GroupTape<F>,
         by_outputs: &[F],
     ) -> Vec<Vec<F>> {
-        let elm = self.elm;
+        let elm = &*self.elm;
         let (count, h, m, steps) = (rows.len(), elm.hidden, elm.memories, batch.steps);
         let by_outputs = exchange(by_outputs, count, steps, elm.heads);
         let mut by_memories = vec![F::ZERO; steps * count * m];
@@ -220,7 +222,7 @@ impl<F: Scalar> Prepared<'_, F> {
         by_hidden: Vec<F>,
         gradient: &mut [Vec<F>],
     ) {
-        let elm = self.elm;
+        let elm = &*self.elm;
         let (count, h) = (rows.len(), elm.hidden);
         let width = elm.branches.map_or(h, |b| b.count);
         let mut errors = by_hidden;

@@ -1,5 +1,6 @@
 //! A network's course: simulated, kept on disk so that a killed run goes on, and handed on as a recording.
 
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use ndarray::Array2;
@@ -9,7 +10,8 @@ use rheobase_data::recording::{Recording, Signal};
 use rheobase_pipeline::store::{read_sealed, write_sealed};
 use rheobase_pipeline::{Context, StageError};
 use rheobase_spiking::network::NetworkDescription;
-use rheobase_spiking::{Ending, Error, Simulation, Snapshot};
+use rheobase_spiking::{Companion, Ending, Error, Simulation, Snapshot};
+use rheobase_surrogate::circuit::Circuit;
 
 use super::{SpikingNetworkParameters, stopped};
 use crate::kind::failed;
@@ -23,15 +25,19 @@ const SHARE: u32 = 20;
 pub(super) fn run(
     p: &SpikingNetworkParameters,
     network: &NetworkDescription,
+    circuit: &mut Circuit<'_>,
     context: &Context<'_>,
 ) -> Result<(Simulation, &'static str), StageError> {
     let path = context.scratch.join("network");
-    let kept = read_sealed(&path).and_then(|bytes| ciborium::from_reader::<Snapshot, _>(&bytes[..]).ok());
+    let kept = read_sealed(&path).and_then(|bytes| ciborium::from_reader::<Kept, _>(&bytes[..]).ok());
     if kept.is_none() && path.exists() {
         context.progress.note("the state kept of this network is damaged; it starts again");
     }
     let mut simulation = match &kept {
-        Some(snapshot) => Simulation::resume(network, &context.seed, p.threads, snapshot).map_err(stopped)?,
+        Some((snapshot, cells)) => {
+            circuit.restore(cells).map_err(failed)?;
+            Simulation::resume(network, &context.seed, p.threads, snapshot).map_err(stopped)?
+        }
         None => {
             let mut fresh = Simulation::new(network, &context.seed, p.threads).map_err(stopped)?;
             p.record.iter().try_for_each(|request| fresh.record(request)).map_err(stopped)?;
@@ -40,22 +46,9 @@ pub(super) fn run(
         }
     };
     simulation.stop_when(p.stop_when);
-    let (mut last, mut wait) = (Instant::now(), INTERVAL);
-    let mut keep = |simulation: &Simulation| {
-        if last.elapsed() < wait {
-            return Ok(());
-        }
-        let begin = Instant::now();
-        let failed = |e: &dyn std::fmt::Display| Error::Description(format!("the network could not be kept: {e}"));
-        let mut bytes = Vec::new();
-        ciborium::into_writer(&simulation.snapshot(), &mut bytes).map_err(|e| failed(&e))?;
-        write_sealed(&path, &bytes).map_err(|e| failed(&e))?;
-        last = Instant::now();
-        wait = INTERVAL.max(SHARE * (last - begin));
-        Ok(())
-    };
+    let mut keeper = Keeper { circuit, path, last: Instant::now(), wait: INTERVAL };
     let left_ms = p.duration_ms - simulation.time_ms();
-    let ending = simulation.run_watched(left_ms, context.progress, &mut keep).map_err(stopped)?;
+    let ending = simulation.run_with(left_ms, context.progress, &mut keeper).map_err(stopped)?;
     let words = match ending {
         Ending::Finished => "the time was over",
         Ending::Silent => "no more spikes",
@@ -65,10 +58,47 @@ pub(super) fn run(
     Ok((simulation, words))
 }
 
+/// States of the network and of cells in it.
+type Kept = (Snapshot, Vec<u8>);
+
+/// Lets cells act, and keeps the state now and then.
+struct Keeper<'a, 'c> {
+    circuit: &'a mut Circuit<'c>,
+    path: PathBuf,
+    last: Instant,
+    wait: Duration,
+}
+
+impl Companion for Keeper<'_, '_> {
+    fn every_ms(&self) -> Option<f64> {
+        self.circuit.every_ms()
+    }
+
+    fn act(&mut self, simulation: &mut Simulation) -> rheobase_spiking::Result<()> {
+        self.circuit.act(simulation)
+    }
+
+    fn watch(&mut self, simulation: &Simulation) -> rheobase_spiking::Result<()> {
+        if self.last.elapsed() < self.wait {
+            return Ok(());
+        }
+        let begin = Instant::now();
+        let failed = |e: &dyn std::fmt::Display| Error::Description(format!("the network could not be kept: {e}"));
+        let mut bytes = Vec::new();
+        let kept: Kept = (simulation.snapshot(), self.circuit.keep().map_err(|e| failed(&e))?);
+        ciborium::into_writer(&kept, &mut bytes).map_err(|e| failed(&e))?;
+        write_sealed(&self.path, &bytes).map_err(|e| failed(&e))?;
+        self.last = Instant::now();
+        self.wait = INTERVAL.max(SHARE * (self.last - begin));
+        Ok(())
+    }
+}
+
 /// What was recorded, by name.
 pub(super) fn signals(
     p: &SpikingNetworkParameters,
     simulation: &Simulation,
+    circuit: &Circuit<'_>,
 ) -> Result<Vec<(String, Signal)>, StageError> {
     let unit = |variable: &str| match variable {
         "v" => "mV",
@@ -90,6 +120,16 @@ pub(super) fn signals(
             name = format!("{name}_{number}");
         }
         all.push((name, signal));
+    }
+    for (population, voltages) in circuit.voltages_mv() {
+        let width = voltages.first().map_or(0, Vec::len);
+        let values = voltages.iter().flatten().map(|v| f64::from(*v)).collect();
+        let signal = Signal {
+            times_s: (1..=voltages.len()).map(|ms| 1e-3 * ms as f64).collect(),
+            values: Array2::from_shape_vec((voltages.len(), width), values).map_err(failed)?,
+            unit: "mV".into(),
+        };
+        all.push((format!("{population}_v"), signal));
     }
     Ok(all)
 }

@@ -25,6 +25,7 @@ fn method_of(population: &Population) -> String {
         },
         Neuron::Lif(_) | Neuron::Graded(_) if conductances => "exact for the mean conductance of a step".into(),
         Neuron::Lif(_) | Neuron::Graded(_) => "exact".into(),
+        Neuron::Relay(_) => "cells, by milliseconds".into(),
         Neuron::HodgkinHuxley(_) => "exponential Euler, gates first".into(),
         Neuron::Renewal(_) | Neuron::SpikeTimes(_) | Neuron::ThresholdUnit(_) => "no differential equation".into(),
         _ => "Euler".into(),

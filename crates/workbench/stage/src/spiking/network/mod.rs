@@ -1,11 +1,16 @@
 //! `[analysis.*] kind = "spiking-network"`: a network of point neurons, simulated, and the theory of the same description.
 //!
+//! A population may be cells with dendrites, or surrogates that imitate them ([`cells`]).
+//!
 //! The spikes, with whatever else was recorded, are a recording like a real one: every stage that takes a recording takes them.
 
+mod cells;
 mod course;
 mod figures;
 mod measure;
 mod transmission;
+
+use std::collections::BTreeMap;
 
 use rheobase_core::Estimate;
 use rheobase_data::library::Library;
@@ -20,6 +25,7 @@ use super::statistics::unit_rates;
 use super::tables;
 use crate::kind::{Kind, complaint, failed, main_output};
 use crate::recording;
+use cells::Cells;
 use transmission::{Transmission, transmission};
 
 /// Parameters of `spiking-network`.
@@ -28,6 +34,9 @@ use transmission::{Transmission, transmission};
 pub struct SpikingNetworkParameters {
     /// The network.
     pub network: NetworkDescription,
+    /// Cells with dendrites, or surrogates, in the place of populations of relays, by population.
+    #[serde(default)]
+    pub cells: BTreeMap<String, Cells>,
     /// Duration in ms.
     #[schemars(extend("exclusiveMinimum" = 0.0))]
     pub duration_ms: f64,
@@ -78,7 +87,7 @@ impl Kind for SpikingNetwork {
     type Parameters = SpikingNetworkParameters;
     const ROLE: Role = Role::Analysis;
     const KIND: &'static str = "spiking-network";
-    const VERSION: u32 = 5;
+    const VERSION: u32 = 6;
     const ABOUT: &'static str =
         "a network of point neurons, simulated, with rates, irregularity and the theory of its rates";
     const OUTPUTS: &'static [OutputInfo] = &[main_output("a recording")];
@@ -86,6 +95,9 @@ impl Kind for SpikingNetwork {
 
     fn check(p: &SpikingNetworkParameters) -> Vec<Complaint> {
         let mut complaints = tables::complaints(&p.network);
+        if complaints.is_empty() {
+            complaints = cells::complaints(p);
+        }
         if p.settle_ms >= p.duration_ms {
             let message = format!("settle_ms {} leaves nothing of {} ms", p.settle_ms, p.duration_ms);
             complaints.push(complaint(&["settle_ms"], message, "make it shorter than duration_ms"));
@@ -117,7 +129,9 @@ impl Kind for SpikingNetwork {
 
     fn run(p: &SpikingNetworkParameters, context: &Context<'_>) -> Result<Outcome, StageError> {
         let network = tables::read(&p.network)?;
-        let (simulation, ending) = course::run(p, &network, context)?;
+        let loaded = cells::load(p, context)?;
+        let mut circuit = cells::place(p, &network, &loaded, &context.seed)?;
+        let (simulation, ending) = course::run(p, &network, &mut circuit, context)?;
         let theory = p.theory_from_hz.map(|start| theory_rates(&network, start, p.theory_strong));
         let theory = theory.transpose().map_err(failed)?;
         let end_ms = simulation.time_ms();
@@ -136,7 +150,9 @@ impl Kind for SpikingNetwork {
         for name in network.populations.keys() {
             let trains = simulation.spike_trains(name).map_err(stopped)?;
             measure::measure(p, name, &trains, theory.as_ref(), &mut outcome);
-            measure::voltages(name, &simulation.voltages_mv(name).map_err(stopped)?, &mut outcome);
+            if !p.cells.contains_key(name) {
+                measure::voltages(name, &simulation.voltages_mv(name).map_err(stopped)?, &mut outcome);
+            }
             raster.push((name.clone(), figures::raster_points(end_ms, &trains)));
             rates.push((name.clone(), unit_rates(&trains, 1e-3 * p.settle_ms)));
             all.push((name, trains));
@@ -145,7 +161,8 @@ impl Kind for SpikingNetwork {
             transmission(request, &network, &simulation, p.settle_ms, &mut outcome)?;
         }
         figures::figures(p, end_ms, raster, &rates, theory.as_ref(), &mut outcome)?;
-        let signals = course::signals(p, &simulation)?;
+        cells::measure(p, &circuit, end_ms, &mut outcome);
+        let signals = course::signals(p, &simulation, &circuit)?;
         figures::recorded(&signals, &mut outcome)?;
         recording::store(&course::recording(all, signals)?, &mut outcome);
         Ok(outcome)

@@ -1,0 +1,209 @@
+//! Copies of one neuron that go on a millisecond at a time, each with its own input: cells, leaky neurons and the surrogates that take
+//! their place.
+
+use rand::RngExt;
+use rheobase_core::Seed;
+use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::network::stream::{Past, Stream};
+use crate::{Error, Result, Surrogate};
+
+/// What copies did in a millisecond.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Millisecond {
+    /// Copies that spiked, in order.
+    pub spiked: Vec<u32>,
+    /// Voltage of each at its end, in mV.
+    pub voltage_mv: Vec<f32>,
+}
+
+/// Copies of a neuron.
+pub trait Copies: Send {
+    /// Goes on by a millisecond, at whose beginning these inputs of each copy are active.
+    ///
+    /// # Errors
+    /// If the lists are not those of the copies, or the neuron refuses something.
+    fn advance(&mut self, active: &[Vec<u32>]) -> Result<Millisecond>;
+
+    /// The state as bytes.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    fn keep(&self) -> Result<Vec<u8>>;
+
+    /// Returns to a state.
+    ///
+    /// # Errors
+    /// If it is another neuron's.
+    fn restore(&mut self, kept: &[u8]) -> Result<()>;
+}
+
+/// Refuses input that is not that of so many copies with so many inputs.
+pub(crate) fn check_active(active: &[Vec<u32>], copies: usize, inputs: usize) -> Result<()> {
+    if active.len() != copies {
+        return Err(Error::Data(format!("input of {} copies for {copies}", active.len())));
+    }
+    match active.iter().flatten().find(|i| **i as usize >= inputs) {
+        Some(stranger) => {
+            Err(Error::Data(format!("a spike of input {stranger}, but there are {inputs} inputs, counted from 0")))
+        }
+        None => Ok(()),
+    }
+}
+
+/// Refuses a state of another number of copies.
+pub(crate) fn check_state(found: usize, expected: usize) -> Result<()> {
+    if found == expected {
+        return Ok(());
+    }
+    Err(Error::Data(format!("a state of {found} copies, or groups of them, for {expected}")))
+}
+
+/// A state as bytes.
+pub(crate) fn written(state: &impl Serialize) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    ciborium::into_writer(state, &mut bytes).map_err(|e| Error::Data(format!("a state could not be kept: {e}")))?;
+    Ok(bytes)
+}
+
+/// A state from bytes.
+pub(crate) fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
+    ciborium::from_reader(bytes).map_err(|e| Error::Data(format!("a state that was kept is damaged: {e}")))
+}
+
+/// How a surrogate's chance of a spike becomes spikes.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Firing {
+    /// By chance, in every millisecond anew.
+    Drawn {
+        /// Time after a spike without another one, in ms.
+        #[serde(default)]
+        dead_ms: usize,
+    },
+    /// Where the chance reaches a bound.
+    Bound {
+        /// The bound; by default the one at which the surrogate spikes as often as the neuron in the trials that it was trained on.
+        #[serde(default)]
+        chance: Option<f64>,
+        /// Time after a spike without another one, in ms.
+        #[serde(default = "dead")]
+        dead_ms: usize,
+    },
+}
+
+fn dead() -> usize {
+    DEAD_MS
+}
+
+/// Time after a spike without another one for which the bound of a surrogate is found, in ms.
+pub const DEAD_MS: usize = 3;
+
+impl Default for Firing {
+    fn default() -> Self {
+        Self::Bound { chance: None, dead_ms: DEAD_MS }
+    }
+}
+
+impl Firing {
+    /// Refuses a bound that is no chance.
+    ///
+    /// # Errors
+    /// With the bound.
+    pub fn check(&self) -> Result<()> {
+        match self {
+            Self::Bound { chance: Some(chance), .. } if !(*chance > 0.0 && *chance < 1.0) => {
+                Err(Error::Description(format!("a bound of {chance} for a chance: above 0 and below 1")))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Spikes where chances reach a bound, each followed by [`DEAD_MS`] without one.
+fn spikes_at(bound: f64, chances: &[Vec<f32>]) -> usize {
+    let count = |chances: &Vec<f32>| {
+        let (mut count, mut dead_until) = (0, 0);
+        for (t, chance) in chances.iter().enumerate() {
+            if t >= dead_until && f64::from(*chance) >= bound {
+                count += 1;
+                dead_until = t + 1 + DEAD_MS;
+            }
+        }
+        count
+    };
+    chances.iter().map(count).sum()
+}
+
+/// The bound at which chances give a number of spikes, to a part in a thousand of itself.
+pub(crate) fn matched_chance(spikes: usize, chances: &[Vec<f32>]) -> f64 {
+    let (mut low, mut high) = (1e-6_f64, 1.0_f64);
+    while high / low > 1.001 {
+        let middle = (low * high).sqrt();
+        if spikes_at(middle, chances) > spikes { low = middle } else { high = middle }
+    }
+    high
+}
+
+impl Surrogate {
+    /// Copies of the surrogate; `seed` draws their spikes.
+    ///
+    /// # Errors
+    /// If `firing` is none.
+    pub fn copies(&self, count: usize, firing: Firing, seed: Seed) -> Result<SurrogateCopies<'_>> {
+        firing.check()?;
+        let stream = self.network.stream(&self.weights, count);
+        let (bound, dead_ms) = match firing {
+            Firing::Drawn { dead_ms } => (None, dead_ms),
+            Firing::Bound { chance, dead_ms } => (Some(chance.unwrap_or(self.matched_chance)), dead_ms),
+        };
+        Ok(SurrogateCopies { surrogate: self, stream, bound, dead_ms, seed, dead_until: vec![0; count] })
+    }
+}
+
+/// Copies of a surrogate.
+pub struct SurrogateCopies<'a> {
+    surrogate: &'a Surrogate,
+    stream: Stream,
+    /// Without one spikes are drawn.
+    bound: Option<f64>,
+    dead_ms: usize,
+    seed: Seed,
+    /// Milliseconds at which copies may spike again.
+    dead_until: Vec<usize>,
+}
+
+impl Copies for SurrogateCopies<'_> {
+    fn advance(&mut self, active: &[Vec<u32>]) -> Result<Millisecond> {
+        let now = self.stream.past().steps;
+        let heads = self.surrogate.network.heads();
+        let mut done = Millisecond::default();
+        for (copy, said) in self.stream.advance(active)?.chunks_exact(heads).enumerate() {
+            let chance = 1.0 / (1.0 + (-f64::from(said[0])).exp());
+            let spikes = now >= self.dead_until[copy]
+                && match self.bound {
+                    Some(bound) => chance >= bound,
+                    None => self.seed.index(copy).index(now).stream().random::<f64>() < chance,
+                };
+            if spikes {
+                done.spiked.push(copy as u32);
+                self.dead_until[copy] = now + 1 + self.dead_ms;
+            }
+            done.voltage_mv.push(said.get(1).map_or(f32::NAN, |v| self.surrogate.voltage.mv(*v)));
+        }
+        Ok(done)
+    }
+
+    fn keep(&self) -> Result<Vec<u8>> {
+        written(&(self.stream.past(), &self.dead_until))
+    }
+
+    fn restore(&mut self, kept: &[u8]) -> Result<()> {
+        let (past, dead_until): (Past, Vec<usize>) = read(kept)?;
+        check_state(dead_until.len(), self.dead_until.len())?;
+        self.dead_until = dead_until;
+        self.stream.restore(past)
+    }
+}
