@@ -151,3 +151,56 @@ lines = { all = ["model.surrogate", "model.small"] }
     assert!(text.contains("imitates a neuron with") && text.contains("the data come from one with"), "{text}");
     assert!(text.contains("train_trials is 76, but of 80 trials 8 are kept for testing: at most 72"), "{text}");
 }
+
+/// A network of the cells, and the same with surrogates.
+const CIRCUIT: &str = r#"
+[analysis.circuit]
+kind = "spiking-network"
+duration_ms = 60000
+[analysis.circuit.network]
+dt_ms = 0.1
+[analysis.circuit.network.populations]
+outside = { size = 60, neuron = { kind = "renewal", rate_hz = 30.0 } }
+cells = { size = 64, neuron = { kind = "relay" } }
+[analysis.circuit.cells.cells]
+of = "data.trials"
+inputs = [
+  { from = "outside", synapses = "excitatory", share = 0.7, delay_ms = { kind = "constant", value = 1.5 } },
+  { from = "cells", synapses = "excitatory", at = "dend", delay_ms = { kind = "constant", value = 2.0 } },
+  { from = "outside", synapses = "inhibitory", delay_ms = { kind = "constant", value = 1.0 } },
+]
+"#;
+
+#[test]
+fn cells_in_a_network_go_on_after_a_kill_and_give_way_to_surrogates() {
+    let (killed, whole) = (workplace(), workplace());
+    let quick = PIPELINE.replace("trials = 80", "trials = 24").replace("iterations = 3000", "iterations = 100");
+    for place in [&killed, &whole] {
+        place.write("imitate.toml", &format!("{quick}{CIRCUIT}"));
+    }
+    kill_at(&killed, "network");
+    let resumed = killed.run(&["run", "imitate.toml"]);
+    assert!(resumed.status.success(), "{}", stderr(&resumed));
+    assert!(whole.run(&["run", "imitate.toml", "--jobs", "1"]).status.success());
+    assert!(killed.objects() == whole.objects(), "the stores differ");
+    assert!(metric(&whole, "analysis.circuit.cells_rate_hz") > 0.5);
+    // Of six synapses of excitation four hear the outside at 30 Hz, as the one of inhibition does, and two the cells.
+    let input = metric(&whole, "analysis.circuit.cells_input_per_ms");
+    let expected = 1e-3 * (5.0 * 30.0 + 2.0 * metric(&whole, "analysis.circuit.cells_rate_hz"));
+    assert!((input - expected).abs() < 0.03 * expected, "{input} {expected}");
+    whole.write("imitate.toml", &format!("{quick}{}", CIRCUIT.replace("of = \"data.trials\"", "of = \"model.surrogate\"")));
+    let replaced = whole.run(&["run", "imitate.toml"]);
+    assert!(replaced.status.success(), "{}", stderr(&replaced));
+    let told = |text: String| {
+        whole.write("imitate.toml", &text);
+        let output = whole.run(&["check", "imitate.toml"]);
+        assert_eq!(output.status.code(), Some(2));
+        stderr(&output).split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    let text = told(format!("{quick}{}", CIRCUIT.replace("value = 1.5", "value = 0.5")));
+    assert!(text.contains("at least 1 ms, since copies go on"), "{text}");
+    let text = told(format!("{quick}{}", CIRCUIT.replace("cells.cells]", "cells.outside]")));
+    assert!(text.contains("population outside has neurons of its own") && text.contains("nothing computes the relays"));
+    let text = told(format!("{quick}{}", CIRCUIT.replace("dt_ms = 0.1", "dt_ms = 0.3")));
+    assert!(text.contains("take one that divides 1 ms"), "{text}");
+}

@@ -21,7 +21,7 @@ use crate::{Error, Result};
 use wiring::{Target, wire};
 
 /// Copies whose voltages are kept.
-const SHOWN: usize = 5;
+const SHOWN: usize = 3;
 
 /// Copies in the place of one population.
 struct Embedded<'a> {

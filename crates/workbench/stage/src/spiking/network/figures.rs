@@ -113,19 +113,22 @@ pub(super) fn figures(
     Ok(())
 }
 
-/// Lines that are drawn of a recording.
+/// Lines that are drawn of a recording, and samples of each: the last.
 const DRAWN: usize = 5;
+const SAMPLES: usize = 1000;
 
 /// What was recorded, a chart for each recording.
 pub(super) fn recorded(signals: &[(String, Signal)], outcome: &mut Outcome) -> Result<(), StageError> {
     for (name, signal) in signals.iter().filter(|(_, s)| !s.times_s.is_empty()) {
         let (shown, all) = (signal.values.ncols().min(DRAWN), signal.values.ncols());
+        let skipped = signal.times_s.len().saturating_sub(SAMPLES);
         let line = |column: usize| {
-            let points = signal.times_s.iter().zip(signal.values.column(column)).map(|(t, v)| (1e3 * t, *v)).collect();
-            series(&column.to_string(), points, Marks::Line)
+            let samples = signal.times_s.iter().zip(signal.values.column(column)).skip(skipped);
+            series(&column.to_string(), samples.map(|(t, v)| (1e3 * t, *v)).collect(), Marks::Line)
         };
         let title = name.replace('_', " ");
-        let caption = format!("{shown} of {all} recorded, {} samples.", signal.times_s.len());
+        let samples = signal.times_s.len();
+        let caption = format!("{shown} of {all} recorded, the last {} of {samples} samples.", samples - skipped);
         let label = if signal.unit.is_empty() { title.clone() } else { format!("{title} ({})", signal.unit) };
         chart(outcome, [name, &title, &caption], ["time (ms)", &label], (0..shown).map(line).collect())?;
     }
