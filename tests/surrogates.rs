@@ -188,7 +188,10 @@ fn cells_in_a_network_go_on_after_a_kill_and_give_way_to_surrogates() {
     let input = metric(&whole, "analysis.circuit.cells_input_per_ms");
     let expected = 1e-3 * (5.0 * 30.0 + 2.0 * metric(&whole, "analysis.circuit.cells_rate_hz"));
     assert!((input - expected).abs() < 0.03 * expected, "{input} {expected}");
-    whole.write("imitate.toml", &format!("{quick}{}", CIRCUIT.replace("of = \"data.trials\"", "of = \"model.surrogate\"")));
+    whole.write(
+        "imitate.toml",
+        &format!("{quick}{}", CIRCUIT.replace("of = \"data.trials\"", "of = \"model.surrogate\"")),
+    );
     let replaced = whole.run(&["run", "imitate.toml"]);
     assert!(replaced.status.success(), "{}", stderr(&replaced));
     let told = |text: String| {

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::statistics::{mean, permutation_p, variance};
+
 /// What an estimator does with NaN.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -44,6 +46,19 @@ pub struct NullDistribution {
     pub sd: f64,
     /// p = (1 + number at least as extreme) / (1 + draws).
     pub p: f64,
+}
+
+impl NullDistribution {
+    /// Of what was observed and of draws under the null; p counts those that are as large or larger.
+    pub fn one_sided(method: &str, observed: f64, draws: &[f64]) -> Self {
+        Self {
+            method: method.into(),
+            draws: draws.len(),
+            mean: mean(draws),
+            sd: variance(draws, 0).sqrt(),
+            p: permutation_p(observed, draws),
+        }
+    }
 }
 
 /// How an estimate came about.

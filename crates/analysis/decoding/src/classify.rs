@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use ndarray::{Array2, ArrayView2, Axis};
 use rand::seq::SliceRandom;
-use rheobase_core::statistics::{mean, permutation_p, variance};
+use rheobase_core::statistics::{mean, variance};
 use rheobase_core::{NullDistribution, Seed, parallel, require_finite};
 
 use crate::{Error, Result, library};
@@ -222,11 +222,5 @@ fn permute(labels: &[usize], groups: Option<&[usize]>, seed: &Seed) -> Vec<usize
 
 /// Summary of permuted accuracies for a card.
 pub fn null_of(accuracy: f64, permuted: &[f64]) -> NullDistribution {
-    NullDistribution {
-        method: "labels permuted, decoded anew".into(),
-        draws: permuted.len(),
-        mean: mean(permuted),
-        sd: variance(permuted, 0).sqrt(),
-        p: permutation_p(accuracy, permuted),
-    }
+    NullDistribution::one_sided("labels permuted, decoded anew", accuracy, permuted)
 }

@@ -1,4 +1,5 @@
-//! What input precedes a spike, synapse by synapse, in the neuron and in its surrogate; and inputs that are cut off.
+//! What input precedes a spike, synapse by synapse, in the neuron and in its surrogate; what the first layer takes from it; and inputs that
+//! are cut off.
 //!
 //! The spike-triggered average of an input at a lag is its mean number of spikes that long before a spike less its mean at any time (de Boer &
 //! Kuyper 1968). A surrogate says a chance of a spike; every millisecond counts by its chance, which is the average over all spike trains it
@@ -6,8 +7,9 @@
 
 use ndarray::Array2;
 
+use crate::network::Network;
 use crate::spikes::InputSpikes;
-use crate::{Error, Result};
+use crate::{Error, Result, Surrogate};
 
 /// Spike-triggered average (inputs, lags of 1 ms, the present first) of trials whose milliseconds count by `weights`; the first `from` of
 /// each trial do not count.
@@ -55,6 +57,45 @@ pub fn triggered_average(
     Ok(triggered)
 }
 
+/// What each unit of the first layer takes from each input, (units, inputs): weights of a convolution summed over lags, or the weights
+/// through which an expressive leaky memory neuron's traces reach its hidden units. None for other networks.
+pub fn first_layer(surrogate: &Surrogate) -> Option<Array2<f64>> {
+    let inputs = surrogate.network.inputs();
+    let weight = |k: usize, place: usize| f64::from(surrogate.weights[k][place]);
+    match &surrogate.network {
+        Network::Tcn(tcn) => {
+            let (lags, width) = (tcn.kernels[0], tcn.width);
+            let sum = |(unit, input): (usize, usize)| {
+                (0..lags).map(|lag| weight(0, (input * lags + lag) * width + unit)).sum::<f64>()
+            };
+            Some(Array2::from_shape_fn((width, inputs), sum))
+        }
+        Network::Elm(elm) if elm.branches.is_none() => {
+            let sign = |input: usize| f64::from(elm.signs.get(input).copied().unwrap_or(1));
+            let taken = |(unit, input): (usize, usize)| {
+                weight(0, input).max(0.0) * sign(input) * weight(1, input * elm.hidden + unit)
+            };
+            Some(Array2::from_shape_fn((elm.hidden, inputs), taken))
+        }
+        Network::Elm(_) | Network::Recurrent(_) => None,
+    }
+}
+
+/// Share of the variance of values that lies between groups (eta squared, Fisher 1925); none if they do not vary or there is one group.
+pub fn share_between(values: &[f64], group_of: &[usize]) -> Option<f64> {
+    let groups = group_of.iter().max()? + 1;
+    let (mut sums, mut counts) = (vec![0.0; groups], vec![0.0; groups]);
+    for (value, group) in values.iter().zip(group_of) {
+        sums[*group] += value;
+        counts[*group] += 1.0;
+    }
+    let mean = values.iter().sum::<f64>() / values.len() as f64;
+    let total: f64 = values.iter().map(|v| (v - mean).powi(2)).sum();
+    let between: f64 =
+        sums.iter().zip(&counts).filter(|(_, n)| **n > 0.0).map(|(s, n)| n * (s / n - mean).powi(2)).sum();
+    (total > 0.0 && counts.iter().filter(|n| **n > 0.0).count() > 1).then(|| between / total)
+}
+
 /// Whether an input excites, by the name that its neuron gave it.
 pub fn excites(name: &str) -> bool {
     !(name.starts_with("inhibitory") || name.starts_with("weight -"))
@@ -91,6 +132,16 @@ mod tests {
         }
         assert!(triggered_average(&[&trial], &[vec![0.0; 200]], 5, 10).unwrap_err().to_string().contains("no spike"));
         assert!(triggered_average(&[&trial], &[vec![0.0; 20]], 5, 10).is_err());
+    }
+
+    #[test]
+    fn the_share_between_groups_is_one_for_groups_alike_and_none_for_groups_of_equal_means() {
+        assert!((share_between(&[1.0, 1.0, 3.0, 3.0], &[0, 0, 2, 2]).unwrap() - 1.0).abs() < 1e-12);
+        assert!(share_between(&[1.0, 3.0, 3.0, 1.0], &[0, 0, 1, 1]).unwrap().abs() < 1e-12);
+        // Sums of squares by hand: 1 + 1 + 9 + 9 about 0 in all, of which (1 + 1) within.
+        assert!((share_between(&[-3.0, -1.0, 1.0, 3.0], &[0, 0, 1, 1]).unwrap() - 0.8).abs() < 1e-12);
+        assert_eq!(share_between(&[2.0, 2.0], &[0, 1]), None);
+        assert_eq!(share_between(&[2.0, 1.0], &[1, 1]), None);
     }
 
     #[test]

@@ -9,6 +9,7 @@
 //! | [`learner`] | one step of training, by our own kernels or on an accelerator |
 //! | [`training`] | random windows, a falling step size, checkpoints |
 //! | [`metrics`] | area under the curve, true positives, calibration, complexity index |
+//! | [`published`] | weights that others trained |
 //! | [`surrogate`] | what comes out: predictions and their judgement |
 //! | [`copies`] | copies of a neuron or of its surrogate that go on a millisecond at a time |
 //! | [`circuit`] | such copies inside a network of point neurons |
@@ -23,6 +24,7 @@ pub mod learner;
 pub mod loss;
 pub mod metrics;
 pub mod network;
+pub mod published;
 pub mod spikes;
 pub mod surrogate;
 pub mod training;

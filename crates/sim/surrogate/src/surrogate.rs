@@ -1,6 +1,7 @@
 //! A trained surrogate: what it predicts, and how well.
 
 use rheobase_core::parallel;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::copies::matched_chance;
@@ -12,7 +13,8 @@ use crate::spikes::{InputSpikes, SpikeBatch};
 use crate::{Error, Result};
 
 /// How voltage becomes a number that a network can say: clipped, so that spikes do not count, minus its mean, over its standard deviation.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct VoltageScale {
     /// Voltages above are taken for this one, in mV.
     pub clip_mv: f64,

@@ -49,7 +49,8 @@ fn a_spike_takes_its_delay_to_the_synapse_and_leaves_at_the_end_of_its_milliseco
         circuit.place(&network, "cell", placed, &from(delay), &Seed::root(1)).unwrap();
         let mut simulation = Simulation::new(&network, &Seed::root(1), 1).unwrap();
         simulation.run_with(40.0, &Silent, &mut circuit).unwrap();
-        let (cells, follower) = (simulation.spike_trains("cell").unwrap(), simulation.spike_trains("follower").unwrap());
+        let (cells, follower) =
+            (simulation.spike_trains("cell").unwrap(), simulation.spike_trains("follower").unwrap());
         for copy in 0..3 {
             let found = cells.unit(copy);
             assert!(found.len() == 2 && found.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-9), "{found:?}");

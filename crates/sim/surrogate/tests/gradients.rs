@@ -9,7 +9,7 @@ use ndarray::{Array2, ArrayD, IxDyn};
 use rheobase_core::Seed;
 use rheobase_rate::recurrent::Cell;
 use rheobase_surrogate::loss::{Loss, Targets};
-use rheobase_surrogate::network::{Activation, Branches, Elm, Network, Recurrent, Tcn, Uptake};
+use rheobase_surrogate::network::{Activation, BranchLayout, Branches, Elm, Network, Recurrent, Tcn, Uptake};
 use rheobase_surrogate::spikes::{InputSpikes, SpikeBatch};
 
 type Oracle = BTreeMap<String, ArrayD<f64>>;
@@ -194,8 +194,11 @@ fn networks() -> Vec<Network> {
         uptake: Uptake::Bounded,
         heads: 2,
     };
-    let branched =
-        Elm { branches: Some(Branches { count: 3, synapses: 4 }), signs: vec![1, 1, 1, -1, 1, -1, 1], ..elm.clone() };
+    let branched = Elm {
+        branches: Some(Branches { count: 3, synapses: 4, layout: BranchLayout::Even }),
+        signs: vec![1, 1, 1, -1, 1, -1, 1],
+        ..elm.clone()
+    };
     vec![
         Network::Tcn(Tcn { kernels: vec![4], width: 1, activation: Activation::Linear, ..tcn.clone() }),
         Network::Tcn(Tcn { width: 300, kernels: vec![2, 2], ..tcn.clone() }),

@@ -1,7 +1,6 @@
 //! Spatial information and sparsity (Skaggs et al. 1993), with a null by shifting spikes along the path.
 
 use rand::RngExt;
-use rheobase_core::statistics::{mean, permutation_p, variance};
 use rheobase_core::{NullDistribution, Seed, parallel};
 
 use crate::spatial::map::{MapParameters, Path, RateMap, rate_map};
@@ -86,13 +85,7 @@ pub fn shuffled(
 
 /// Summary of shuffled values for a card.
 pub fn null_of(observed: f64, shuffled: &[f64]) -> NullDistribution {
-    NullDistribution {
-        method: "spikes shifted along the path".into(),
-        draws: shuffled.len(),
-        mean: mean(shuffled),
-        sd: variance(shuffled, 0).sqrt(),
-        p: permutation_p(observed, shuffled),
-    }
+    NullDistribution::one_sided("spikes shifted along the path", observed, shuffled)
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ mod swc;
 
 pub use builders::{ball_and_stick, cylinder, rall_tree, star};
 pub use neurolucida::read_neurolucida;
-pub use picture::picture_svg;
+pub use picture::{Palette, picture_svg, pictures_svg};
 pub use points::{Point, Roots};
 pub use statistics::Statistics;
 pub use swc::{ReadOptions, read_skeleton_csv, read_swc};

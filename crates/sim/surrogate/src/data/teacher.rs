@@ -27,6 +27,10 @@ pub trait Teacher: Sync {
     fn groups(&self) -> Vec<Group>;
     /// What each input is, in one line: a surrogate keeps them, so that it is never used for another cell.
     fn input_names(&self) -> Vec<String>;
+    /// The cell and the compartment of each input; none for neurons without a shape.
+    fn shape(&self) -> Option<(&Cell, Vec<usize>)> {
+        None
+    }
     /// Trials that are simulated at once.
     fn lanes(&self) -> usize;
     /// Copies of the neuron at rest.
@@ -211,6 +215,10 @@ impl Teacher for CellTeacher {
         self.inputs.iter().map(name).collect()
     }
 
+    fn shape(&self) -> Option<(&Cell, Vec<usize>)> {
+        Some((&self.cell, self.inputs.iter().map(|i| i.compartment).collect()))
+    }
+
     fn lanes(&self) -> usize {
         self.settings.lanes
     }
@@ -370,7 +378,8 @@ mod tests {
     #[test]
     fn a_state_kept_on_the_way_goes_on_to_the_same_voltages() {
         let teacher = small_cell(2);
-        let active = |step: u32| (0..3).map(|copy| (0..3).filter(|i| (step + i + copy) % 4 == 0).collect()).collect();
+        let active =
+            |step: u32| (0..3).map(|copy| (0..3).filter(|i| (step + i + copy).is_multiple_of(4)).collect()).collect();
         let steps = |copies: &mut dyn Copies, range: std::ops::Range<u32>| -> Vec<Millisecond> {
             range.map(|step| copies.advance(&active(step) as &Vec<Vec<u32>>).unwrap()).collect()
         };

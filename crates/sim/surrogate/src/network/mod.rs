@@ -22,7 +22,7 @@ use rheobase_core::Seed;
 use rheobase_rate::scalar::Scalar;
 use serde::{Deserialize, Serialize};
 
-pub use elm::{Branches, Elm, Uptake};
+pub use elm::{BranchLayout, Branches, Elm, Uptake};
 pub use recurrent::Recurrent;
 pub use tcn::{Activation, Tcn};
 

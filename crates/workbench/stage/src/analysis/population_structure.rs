@@ -2,7 +2,7 @@
 
 use ndarray::{Array2, Axis, s};
 use rand::seq::SliceRandom;
-use rheobase_core::statistics::{mean, median, permutation_p, variance};
+use rheobase_core::statistics::median;
 use rheobase_core::{Estimate, NullDistribution, Probe};
 use rheobase_data::Table;
 use rheobase_decoding::structure::{adjusted_rand, gaussian_mixture, independent_components, k_means, t_sne};
@@ -149,13 +149,7 @@ fn agreement(
     let null: Vec<f64> = null.collect::<Result<_, _>>()?;
     let mut estimate = Estimate::new(value, "agreement of groups and classes", variant, labels.len(), "images");
     if !null.is_empty() {
-        estimate.null = Some(NullDistribution {
-            method: "classes permuted over images".into(),
-            draws: null.len(),
-            mean: mean(&null),
-            sd: variance(&null, 0).sqrt(),
-            p: permutation_p(value, &null),
-        });
+        estimate.null = Some(NullDistribution::one_sided("classes permuted over images", value, &null));
     }
     Ok(estimate)
 }

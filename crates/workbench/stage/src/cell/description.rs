@@ -159,7 +159,7 @@ impl Kind for CellKind {
     type Parameters = CellDescription;
     const ROLE: Role = Role::Data;
     const KIND: &'static str = "cell";
-    const VERSION: u32 = 2;
+    const VERSION: u32 = 3;
     const ABOUT: &'static str = "a neuron with a shape: morphology, cable, membrane mechanisms, calcium pools";
     const OUTPUTS: &'static [OutputInfo] = &[main_output("a cell")];
     const READS_OUTSIDE: bool = true;

@@ -2,7 +2,7 @@
 
 use ndarray::{Array2, Axis};
 use rand::seq::SliceRandom;
-use rheobase_core::statistics::{jackknife_interval, mean, permutation_p, variance};
+use rheobase_core::statistics::jackknife_interval;
 use rheobase_core::{Estimate, NullDistribution, Seed};
 use rheobase_data::Table;
 use rheobase_pipeline::{Context, Input, Outcome, OutputInfo, Role, StageError};
@@ -119,13 +119,7 @@ fn with_card(value: f64, biased: f64, a: &Population, b: &Population, draws: usi
                 linear_cka(a.responses.view(), b.responses.select(Axis(0), &order).view(), Bias::Unbiased).ok(),
             );
         }
-        estimate.null = Some(NullDistribution {
-            method: "images permuted on one side".into(),
-            draws: null.len(),
-            mean: mean(&null),
-            sd: variance(&null, 0).sqrt(),
-            p: permutation_p(value, &null),
-        });
+        estimate.null = Some(NullDistribution::one_sided("images permuted on one side", value, &null));
     }
     estimate
 }

@@ -2,7 +2,7 @@
 
 use ndarray::Array2;
 use rand::seq::SliceRandom;
-use rheobase_core::statistics::{jackknife_interval, mean, permutation_p, variance};
+use rheobase_core::statistics::jackknife_interval;
 use rheobase_core::{Estimate, NullDistribution, Seed};
 use rheobase_data::Table;
 use rheobase_pipeline::{Complaint, Context, Input, Outcome, OutputInfo, Role, StageError};
@@ -181,13 +181,7 @@ fn compare(
             order.shuffle(&mut seed.child("permutation").index(draw).stream());
             null.extend(compare_rdms(&own.subset(&order), reference, comparator).ok());
         }
-        estimate.null = Some(NullDistribution {
-            method: "images permuted in one matrix".into(),
-            draws: null.len(),
-            mean: mean(&null),
-            sd: variance(&null, 0).sqrt(),
-            p: permutation_p(value, &null),
-        });
+        estimate.null = Some(NullDistribution::one_sided("images permuted in one matrix", value, &null));
     }
     Ok(estimate)
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use rand::seq::SliceRandom;
-use rheobase_core::statistics::{mean, permutation_p, variance};
+use rheobase_core::statistics::{mean, variance};
 use rheobase_core::{Estimate, NullDistribution};
 use rheobase_data::Table;
 use rheobase_pipeline::{Complaint, Context, Input, Outcome, OutputInfo, Role, StageError};
@@ -191,13 +191,7 @@ fn window_metrics(
     ] {
         let mut estimate = Estimate::new(value, what, variant, n, "trials").with_unit(unit);
         if !null.is_empty() {
-            estimate.null = Some(NullDistribution {
-                method: "conditions permuted over trials".into(),
-                draws: null.len(),
-                mean: mean(&null),
-                sd: variance(&null, 0).sqrt(),
-                p: permutation_p(value, &null),
-            });
+            estimate.null = Some(NullDistribution::one_sided("conditions permuted over trials", value, &null));
         }
         if let Some(null) = &estimate.null {
             let p = Estimate::new(null.p, "p-value", "permutation, one-sided", n, "trials");

@@ -279,13 +279,8 @@ fn pairs(
         Estimate::new(value, "spike time tiling coefficient", "mean over pairs", observed.len(), "pairs")
             .with_constant("window_s", p.window_s);
     if !null.is_empty() {
-        estimate.null = Some(rheobase_core::NullDistribution {
-            method: "one train of each pair shifted".into(),
-            draws: null.len(),
-            mean: mean(&null),
-            sd: rheobase_core::statistics::variance(&null, 0).sqrt(),
-            p: rheobase_core::statistics::permutation_p(value, &null),
-        });
+        estimate.null =
+            Some(rheobase_core::NullDistribution::one_sided("one train of each pair shifted", value, &null));
     }
     outcome.metric("mean_tiling", estimate);
     let (vp, vr) = (

@@ -4,7 +4,7 @@ use std::f64::consts::{PI, TAU};
 
 use ndarray::Array2;
 use rand::seq::SliceRandom;
-use rheobase_core::statistics::{mean, permutation_p, variance};
+use rheobase_core::statistics::permutation_p;
 use rheobase_core::{Estimate, NullDistribution, parallel};
 use rheobase_data::Table;
 use rheobase_data::recording::Signal;
@@ -319,13 +319,8 @@ fn metrics(
     outcome.metric("p", estimate(found.p, "p-value of the correlation"));
     let mut length = estimate(found.residual_length, "mean vector length of residual phases");
     if !null.is_empty() {
-        length.null = Some(NullDistribution {
-            method: "phases permuted over spikes, fitted anew".into(),
-            draws: null.len(),
-            mean: mean(null),
-            sd: variance(null, 0).sqrt(),
-            p: permutation_p(found.residual_length, null),
-        });
+        length.null =
+            Some(NullDistribution::one_sided("phases permuted over spikes, fitted anew", found.residual_length, null));
         let p = permutation_p(found.residual_length, null);
         outcome.metric("permutation_p", Estimate::new(p, "p-value", "phases permuted over spikes", n, "spikes"));
     }

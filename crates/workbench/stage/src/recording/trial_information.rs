@@ -2,7 +2,7 @@
 
 use ndarray::Array2;
 use rand::seq::{SliceRandom, index};
-use rheobase_core::statistics::{mean, permutation_p, variance};
+use rheobase_core::statistics::mean;
 use rheobase_core::{Estimate, NullDistribution, Seed, parallel};
 use rheobase_data::Table;
 use rheobase_data::npy::Array;
@@ -185,13 +185,7 @@ fn metrics(p: &TrialInformationParameters, told: &[[Told; 2]], trials: usize, ou
             let Told { bits, null } = &both[code];
             let mut estimate = constants(Estimate::new(*bits, what, variant, trials, "trials").with_unit("bit"));
             if !null.is_empty() {
-                estimate.null = Some(NullDistribution {
-                    method: "conditions permuted over trials".into(),
-                    draws: null.len(),
-                    mean: mean(null),
-                    sd: variance(null, 0).sqrt(),
-                    p: permutation_p(*bits, null),
-                });
+                estimate.null = Some(NullDistribution::one_sided("conditions permuted over trials", *bits, null));
             }
             outcome.metric(&format!("{name}_bits_{unit}"), estimate);
         }

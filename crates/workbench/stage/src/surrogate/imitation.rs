@@ -123,7 +123,7 @@ impl Kind for Imitation {
 }
 
 /// Weights as safetensors, and what they belong to.
-fn keep(surrogate: &Surrogate, outcome: &mut Outcome) -> Result<(), StageError> {
+pub(super) fn keep(surrogate: &Surrogate, outcome: &mut Outcome) -> Result<(), StageError> {
     let arrays: Vec<NamedArray> = surrogate
         .network
         .shapes()
@@ -166,7 +166,7 @@ fn report_training(surrogate: &Surrogate, history: &[EpochRecord], outcome: &mut
     chart(outcome, ["loss", "Loss", caption], ["iteration", "loss"], vec![series("", losses, Marks::Line)])
 }
 
-fn report_quality(e: &Evaluation, trials: usize, outcome: &mut Outcome) -> Result<(), StageError> {
+pub(super) fn report_quality(e: &Evaluation, trials: usize, outcome: &mut Outcome) -> Result<(), StageError> {
     let n = (e.milliseconds, "milliseconds of unseen trials");
     let error = e.spikes.auc_standard_error;
     let interval = Interval {
@@ -205,7 +205,12 @@ fn report_quality(e: &Evaluation, trials: usize, outcome: &mut Outcome) -> Resul
 }
 
 /// A test trial: voltage and its prediction, spikes and their chance.
-fn report_trial(surrogate: &Surrogate, data: &Dataset, train: usize, outcome: &mut Outcome) -> Result<(), StageError> {
+pub(super) fn report_trial(
+    surrogate: &Surrogate,
+    data: &Dataset,
+    train: usize,
+    outcome: &mut Outcome,
+) -> Result<(), StageError> {
     let tested = &data.trials[train..];
     let Some(trial) = tested.iter().max_by_key(|t| t.response.spikes.len().min(5)) else { return Ok(()) };
     let predicted = surrogate.predict(&[&trial.input], threads()).map_err(failed)?;
@@ -230,7 +235,11 @@ fn report_trial(surrogate: &Surrogate, data: &Dataset, train: usize, outcome: &m
 }
 
 /// Mean filters of excitatory and inhibitory inputs in the first layer.
-fn report_filters(surrogate: &Surrogate, tau_ms: Option<f64>, outcome: &mut Outcome) -> Result<(), StageError> {
+pub(super) fn report_filters(
+    surrogate: &Surrogate,
+    tau_ms: Option<f64>,
+    outcome: &mut Outcome,
+) -> Result<(), StageError> {
     let Network::Tcn(tcn) = &surrogate.network else { return Ok(()) };
     let (lags, width) = (tcn.kernels[0], tcn.width);
     if width > 1 {

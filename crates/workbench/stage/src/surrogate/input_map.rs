@@ -1,24 +1,23 @@
-//! `[analysis.*] kind = "surrogate-map"`: which input precedes a spike in a neuron and in its surrogate, and what the surrogate loses when
-//! inputs are cut off.
+//! `[analysis.*] kind = "surrogate-map"`: which input precedes a spike in a neuron and in its surrogate, on the tree where there is one; what
+//! the first layer of the surrogate looks at; and what both lose when inputs are cut off.
 
 use std::collections::BTreeMap;
 
 use ndarray::{Array2, Axis};
 use rheobase_core::statistics::pearson;
-use rheobase_data::Table;
 use rheobase_pipeline::{Complaint, Context, Input, Outcome, OutputInfo, Role, StageError};
-use rheobase_report::figure::{Bar, Bars, Marks};
+use rheobase_report::figure::Marks;
 use rheobase_surrogate::Surrogate;
 use rheobase_surrogate::data::Trial;
-use rheobase_surrogate::input_map::{triggered_average, without};
-use rheobase_surrogate::metrics::Scores;
+use rheobase_surrogate::input_map::triggered_average;
 use rheobase_surrogate::spikes::InputSpikes;
-use rheobase_surrogate::surrogate::{FALSE_POSITIVES, WARM_UP_MS};
+use rheobase_surrogate::surrogate::WARM_UP_MS;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::imitation::load_surrogate;
-use super::{SurrogateArtifact, TrialsArtifact, load};
+use super::lesions::{Lesions, LesionsBy, groups};
+use super::trees::Tree;
+use super::{SurrogateArtifact, TrialsArtifact, load, load_neuron, load_surrogate};
 use crate::draw::{chart, metric, series};
 use crate::kind::{Kind, complaint, failed, main_output, threads};
 
@@ -37,6 +36,12 @@ pub struct MapParameters {
     #[serde(default = "lags")]
     #[schemars(range(min = 2))]
     pub lags_ms: usize,
+    /// Which inputs are cut off together: those of a region, or those of a section.
+    #[serde(default)]
+    pub lesions_by: LesionsBy,
+    /// Whether the neuron itself is lesioned too, to compare; it is simulated once more for each lesion.
+    #[serde(default)]
+    pub lesion_neuron: bool,
 }
 
 fn lags() -> usize {
@@ -50,8 +55,8 @@ impl Kind for SurrogateMap {
     type Parameters = MapParameters;
     const ROLE: Role = Role::Analysis;
     const KIND: &'static str = "surrogate-map";
-    const VERSION: u32 = 1;
-    const ABOUT: &'static str = "spike-triggered averages of the inputs of a neuron and of its surrogate, and lesions of the surrogate's inputs by region";
+    const VERSION: u32 = 2;
+    const ABOUT: &'static str = "spike-triggered averages of the inputs of a neuron and of its surrogate, what the surrogate's first layer looks at, and lesions of inputs";
     const OUTPUTS: &'static [OutputInfo] = &[main_output("maps of inputs")];
 
     fn check(p: &MapParameters) -> Vec<Complaint> {
@@ -70,33 +75,31 @@ impl Kind for SurrogateMap {
         let intact = chances(&surrogate, &inputs)?;
         let average = |weights: &[Vec<f32>]| triggered_average(&inputs, weights, p.lags_ms, warm_up).map_err(failed);
         let maps = [average(&tested.iter().map(spikes_of).collect::<Vec<_>>())?, average(&intact)?];
-        let groups = groups(&data.input_names);
+        let neuron = load_neuron(context.input(&p.on)?)?;
         let mut outcome = Outcome::default();
-        report_maps(&maps, &groups, &mut outcome)?;
-        report_lesions(&surrogate, tested, &intact, &groups, warm_up, &mut outcome)?;
+        report_maps(&maps, &groups(&data.input_names, LesionsBy::Region), &mut outcome)?;
+        let lesions = Lesions { surrogate: &surrogate, neuron: &*neuron, tested, warm_up };
+        lesions.report(p.lesions_by, p.lesion_neuron, context.progress, &mut outcome)?;
+        if let Some((cell, places)) = neuron.shape() {
+            let tree = Tree { cell, places, names: &data.input_names };
+            tree.report_averages(&maps, &mut outcome)?;
+            tree.report_first_layer(&surrogate, &context.seed, &mut outcome)?;
+        }
         Ok(outcome)
     }
 }
 
 /// Chance of a spike in every millisecond of trials.
-fn chances(surrogate: &Surrogate, inputs: &[&InputSpikes]) -> Result<Vec<Vec<f32>>, StageError> {
+pub(super) fn chances(surrogate: &Surrogate, inputs: &[&InputSpikes]) -> Result<Vec<Vec<f32>>, StageError> {
     let predictions = surrogate.predict(inputs, threads()).map_err(failed)?;
     Ok(predictions.into_iter().map(|p| p.spike_probability).collect())
 }
 
-fn spikes_of(trial: &Trial) -> Vec<f32> {
+/// 1 in every millisecond with a spike of the neuron, else 0.
+pub(super) fn spikes_of(trial: &Trial) -> Vec<f32> {
     let mut all = vec![0.0; trial.input.steps()];
     trial.response.spikes.iter().for_each(|s| all[*s as usize] = 1.0);
     all
-}
-
-/// Inputs of one kind in one region: what stands before the number of the section.
-fn groups(names: &[String]) -> BTreeMap<String, Vec<usize>> {
-    let mut groups: BTreeMap<String, Vec<usize>> = BTreeMap::new();
-    for (k, name) in names.iter().enumerate() {
-        groups.entry(name.split('[').next().unwrap_or(name).to_owned()).or_default().push(k);
-    }
-    groups
 }
 
 fn report_maps(
@@ -131,62 +134,4 @@ fn report_maps(
     );
     let key = ["synapses", "Synapse by synapse", caption.as_str()];
     chart(outcome, key, ["neuron (spikes)", "surrogate (spikes)"], vec![series("", points, Marks::Points)])
-}
-
-/// Predicted rate in Hz, and how well the neuron's own spikes are told.
-fn judged(chances: &[Vec<f32>], tested: &[Trial], warm_up: usize) -> Result<(f64, f64), StageError> {
-    let mut scores = Scores::default();
-    for (chance, trial) in chances.iter().zip(tested) {
-        scores.scores.extend(&chance[warm_up..]);
-        scores.spikes.extend(spikes_of(trial)[warm_up..].iter().map(|s| *s > 0.5));
-    }
-    let rate = 1e3 * scores.scores.iter().map(|p| f64::from(*p)).sum::<f64>() / scores.scores.len() as f64;
-    Ok((rate, scores.discrimination(FALSE_POSITIVES).map_err(failed)?.auc))
-}
-
-fn report_lesions(
-    surrogate: &Surrogate,
-    tested: &[Trial],
-    intact: &[Vec<f32>],
-    groups: &BTreeMap<String, Vec<usize>>,
-    warm_up: usize,
-    outcome: &mut Outcome,
-) -> Result<(), StageError> {
-    let mut rows = vec![("none".to_owned(), 0, judged(intact, tested, warm_up)?)];
-    for (name, members) in groups {
-        let mut cut = vec![false; surrogate.input_names.len()];
-        members.iter().for_each(|k| cut[*k] = true);
-        let lesioned: Vec<InputSpikes> = tested.iter().map(|t| without(&t.input, |k| cut[k])).collect();
-        let chances = chances(surrogate, &lesioned.iter().collect::<Vec<_>>())?;
-        rows.push((name.clone(), members.len(), judged(&chances, tested, warm_up)?));
-    }
-    let n = (tested.len(), "trials");
-    metric(outcome, "intact_rate_hz", rows[0].2.0, ("rate that the intact surrogate predicts", "Hz"), n);
-    for (name, _, (rate, auc)) in &rows[1..] {
-        let plain: String = name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
-        let key = plain.replace("__", "_");
-        metric(outcome, &format!("{key}_rate_hz"), *rate, ("predicted rate without these inputs", "Hz"), n);
-        metric(outcome, &format!("{key}_auc"), *auc, ("area under the ROC curve without these inputs", ""), n);
-    }
-    let bar = |(name, count, (rate, _)): &(String, usize, (f64, f64))| Bar {
-        name: if *count == 0 { "intact".into() } else { format!("without {name}") },
-        value: *rate,
-        interval: None,
-        mark: String::new(),
-    };
-    let figure = Bars {
-        title: "predicted rate without inputs".into(),
-        label: "predicted rate (Hz)".into(),
-        bars: rows.iter().map(bar).collect(),
-        band: None,
-    };
-    let caption = "Rate that the surrogate predicts when the inputs of a region are cut off.";
-    outcome.figure("lesions", "Inputs cut off", caption, figure.svg().map_err(failed)?);
-    let table = Table::new()
-        .with("lesion", rows.iter().map(|r| r.0.clone()).collect::<Vec<_>>())?
-        .with("inputs", rows.iter().map(|r| r.1 as f64).collect::<Vec<_>>())?
-        .with("rate_hz", rows.iter().map(|r| r.2.0).collect::<Vec<_>>())?
-        .with("auc", rows.iter().map(|r| r.2.1).collect::<Vec<_>>())?;
-    outcome.table("lesions", table);
-    Ok(())
 }

@@ -1,14 +1,20 @@
 //! Surrogates of single neurons: what they learn from, and how they are trained and judged.
 
 mod architecture;
+mod complexity;
 mod curves;
 mod imitation;
+mod imported;
 mod input_map;
+mod lesions;
 mod quality;
+mod trees;
 mod trials;
 
+pub use complexity::ComplexityIndex;
 pub use curves::SurrogateCurves;
 pub use imitation::Imitation;
+pub use imported::ImportedSurrogate;
 pub use input_map::SurrogateMap;
 pub use trials::NeuronTrials;
 
@@ -16,9 +22,9 @@ pub(crate) use imitation::load_surrogate;
 pub(crate) use trials::load_neuron;
 
 use rheobase_pipeline::{Artifact, InputHandle, Outcome, StageError};
+use rheobase_surrogate::data::encoding::{decode, encode};
 use rheobase_surrogate::data::{Dataset, Teacher};
 use rheobase_surrogate::{Error, Surrogate};
-use rheobase_surrogate::data::encoding::{decode, encode};
 
 use crate::kind::failed;
 

@@ -44,6 +44,21 @@ pub struct Branches {
     pub count: usize,
     /// Synapses of each: neighbours in the order of inputs, in windows that overlap where they must.
     pub synapses: usize,
+    /// In which order inputs come, and where windows begin.
+    #[serde(default)]
+    pub layout: BranchLayout,
+}
+
+/// How inputs lie on branches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum BranchLayout {
+    /// Inputs in their order; windows spread evenly from the first input to the last.
+    #[default]
+    Even,
+    /// As published: the first half of the inputs and the second, excitation and inhibition, in turn; windows begin every inputs / branches,
+    /// rounded up, and end where inputs end.
+    Interlaced,
 }
 
 /// An expressive leaky memory neuron.
@@ -99,7 +114,17 @@ impl Elm {
         if !self.signs.is_empty() && self.signs.len() != self.inputs {
             return fail(format!("{} signs for {} inputs", self.signs.len(), self.inputs));
         }
-        if let Some(Branches { count, synapses }) = self.branches
+        if let Some(Branches { count, synapses, layout }) = self.branches
+            && layout == BranchLayout::Interlaced
+            && (!self.inputs.is_multiple_of(2) || count > 0 && synapses < self.inputs.div_ceil(count))
+        {
+            return fail(format!(
+                "{count} interlaced branches of {synapses} synapses for {} inputs: an even number of inputs, and at least inputs / \
+                 branches synapses on each",
+                self.inputs
+            ));
+        }
+        if let Some(Branches { count, synapses, .. }) = self.branches
             && (count == 0 || synapses == 0 || synapses > self.inputs || count * synapses < self.inputs)
         {
             return fail(format!(
@@ -116,19 +141,28 @@ impl Elm {
         self.branches.map_or(self.inputs, |b| b.count)
     }
 
-    /// First input of a branch.
+    /// First place of a branch in the order of inputs.
     fn window(&self, branch: usize, of: Branches) -> usize {
         let free = self.inputs - of.synapses;
-        if of.count == 1 { 0 } else { (branch * free + (of.count - 1) / 2) / (of.count - 1) }
+        match of.layout {
+            BranchLayout::Interlaced => branch * self.inputs.div_ceil(of.count),
+            BranchLayout::Even if of.count == 1 => 0,
+            BranchLayout::Even => (branch * free + (of.count - 1) / 2) / (of.count - 1),
+        }
     }
 
     /// Branches that hold an input, as (branch, synapse).
     fn synapses_of(&self) -> Vec<Vec<(usize, usize)>> {
         let mut found = vec![vec![]; self.inputs];
         if let Some(of) = self.branches {
+            let input = |place: usize| match of.layout {
+                BranchLayout::Even => place,
+                BranchLayout::Interlaced => place % 2 * (self.inputs / 2) + place / 2,
+            };
             for branch in 0..of.count {
                 let first = self.window(branch, of);
-                (0..of.synapses).for_each(|k| found[first + k].push((branch, branch * of.synapses + k)));
+                let places = (first..first + of.synapses).zip(0..).take_while(|(place, _)| *place < self.inputs);
+                places.for_each(|(place, k)| found[input(place)].push((branch, branch * of.synapses + k)));
             }
         }
         found

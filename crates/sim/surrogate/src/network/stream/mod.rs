@@ -35,7 +35,7 @@ pub struct Stream {
 
 enum Kind {
     Tcn(tcn::Stream),
-    Elm(elm::Stream),
+    Elm(Box<elm::Stream>),
     Recurrent(Box<recurrent::Stream>),
 }
 
@@ -44,7 +44,7 @@ impl Network {
     pub fn stream(&self, weights: &[Vec<f32>], copies: usize) -> Stream {
         let kind = match self {
             Self::Tcn(network) => Kind::Tcn(tcn::Stream::new(network, weights)),
-            Self::Elm(network) => Kind::Elm(elm::Stream::new(network, weights)),
+            Self::Elm(network) => Kind::Elm(Box::new(elm::Stream::new(network, weights))),
             Self::Recurrent(network) => Kind::Recurrent(Box::new(recurrent::Stream::new(network, weights))),
         };
         let mut past = Past::default();
@@ -95,7 +95,7 @@ impl Stream {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::network::{Activation, Branches, Elm, Recurrent, Tcn, Uptake};
+    use crate::network::{Activation, BranchLayout, Branches, Elm, Recurrent, Tcn, Uptake};
     use crate::spikes::{InputSpikes, SpikeBatch};
     use rand::RngExt;
     use rheobase_core::Seed;
@@ -120,7 +120,11 @@ mod tests {
             Network::Tcn(tcn(vec![9, 4, 3], Activation::LeakyRelu)),
             Network::Tcn(tcn(vec![6], Activation::Linear)),
             Network::Elm(elm(None, vec![], Uptake::Linear)),
-            Network::Elm(elm(Some(Branches { count: 3, synapses: 4 }), vec![1, 1, 1, 1, -1, -1, 1, 1], Uptake::Bounded)),
+            Network::Elm(elm(
+                Some(Branches { count: 3, synapses: 4, layout: BranchLayout::Even }),
+                vec![1, 1, 1, 1, -1, -1, 1, 1],
+                Uptake::Bounded,
+            )),
             recurrent(Cell::Lstm),
             recurrent(Cell::Gru),
         ]
