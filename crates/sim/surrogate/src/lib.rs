@@ -13,9 +13,11 @@
 //! | [`surrogate`] | what comes out: predictions and their judgement |
 //! | [`copies`] | copies of a neuron or of its surrogate that go on a millisecond at a time |
 //! | [`circuit`] | such copies inside a network of point neurons |
+//! | [`classifier`] | the same networks as judges of spike patterns |
 //! | [`input_map`] | which input precedes a spike, and inputs that are cut off |
 
 pub mod circuit;
+pub mod classifier;
 pub mod copies;
 pub mod data;
 mod error;
@@ -25,6 +27,7 @@ pub mod loss;
 pub mod metrics;
 pub mod network;
 pub mod published;
+mod schedule;
 pub mod spikes;
 pub mod surrogate;
 pub mod training;

@@ -3,8 +3,8 @@
 use burn::tensor::Device;
 use rand::RngExt;
 use rheobase_core::{Progress, Seed};
-use rheobase_rate::optimizer::{Moments, Optimizer};
-use rheobase_rate::training::{Checkpoint, CheckpointStore, EpochRecord};
+use rheobase_rate::optimizer::Optimizer;
+use rheobase_rate::training::{CheckpointStore, EpochRecord};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -12,6 +12,7 @@ use crate::data::Dataset;
 use crate::learner::{Learner, Placed};
 use crate::loss::Loss;
 use crate::network::Network;
+use crate::schedule::Schedule;
 use crate::spikes::{InputSpikes, SpikeBatch};
 use crate::surrogate::{Surrogate, VoltageScale, targets};
 use crate::{Error, Result};
@@ -102,16 +103,9 @@ impl Training {
     /// With the setting and what would be right.
     pub fn check(&self, data: &Dataset, train: usize) -> Result<()> {
         let fail = |message: String| Err(Error::Description(message));
-        if self.iterations == 0 || self.batch == 0 || self.window_ms == 0 || self.report_every == 0 {
-            return fail("iterations, batch, window_ms and report_every must be at least 1".into());
-        }
-        if !(self.rate > 0.0 && self.final_rate > 0.0 && self.rate.is_finite() && self.final_rate <= self.rate) {
-            let (rate, last) = (self.rate, self.final_rate);
-            return fail(format!("step sizes from {rate} to {last}: above 0, the last not larger than the first"));
-        }
-        if !(self.weight_decay >= 0.0 && self.weight_decay * self.rate < 1.0) {
-            let (decay, rate) = (self.weight_decay, self.rate);
-            return fail(format!("weight_decay is {decay}: from 0 to below 1 / rate = {}", 1.0 / rate));
+        self.schedule().check()?;
+        if self.batch == 0 || self.window_ms == 0 {
+            return fail("batch and window_ms must be at least 1".into());
         }
         if self.loss.burn_in >= self.window_ms {
             return fail(format!(
@@ -130,9 +124,9 @@ impl Training {
         }
     }
 
-    fn rate_at(&self, iteration: usize) -> f64 {
-        let done = iteration as f64 / self.iterations as f64;
-        self.final_rate + (self.rate - self.final_rate) * (1.0 + (std::f64::consts::PI * done).cos()) / 2.0
+    fn schedule(&self) -> Schedule {
+        let Self { iterations, rate, final_rate, weight_decay, report_every, .. } = *self;
+        Schedule { iterations, rate, final_rate, weight_decay, report_every }
     }
 
     /// Trains a network on the first `train` trials; returns the surrogate and a record for each report.
@@ -155,62 +149,26 @@ impl Training {
         let trials = &data.trials[..train];
         let voltage = VoltageScale::fitted(trials, self.clip_mv)?;
         let heads = network.heads();
-        let mut learner = self.start(network.clone(), data, train, &seed)?;
-        let mut state = match checkpoints.load() {
-            Some(found) => {
-                learner = learner.with_state(found.parameters.clone(), found.moments.clone())?;
-                progress.note(&format!("resuming after iteration {}", found.epochs_done * self.report_every));
-                found
-            }
-            None => Checkpoint {
-                parameters: learner.weights().to_vec(),
-                moments: vec![Moments::default(); learner.weights().len()],
-                ..Checkpoint::default()
-            },
-        };
+        let schedule = self.schedule();
+        let learner = self.start(network.clone(), data, train, &seed)?;
+        let (learner, state) = schedule.begin(learner, checkpoints, progress)?;
         let mut learner = Placed::new(learner, device.as_ref());
         if device.is_some() && matches!(learner, Placed::Here(_)) {
             progress.note("only convolutional networks train on a device: this one trains on the cpu");
         }
-        let blocks = self.iterations.div_ceil(self.report_every);
-        while state.epochs_done < blocks {
-            let first = state.epochs_done * self.report_every;
-            let last = (first + self.report_every).min(self.iterations);
-            let mut sum = 0.0;
-            for iteration in first..last {
-                if progress.cancelled() {
-                    checkpoints.save(&state, true)?;
-                    return Err(rheobase_core::Error::Interrupted.into());
-                }
-                let mut stream = seed.child("windows").index(iteration).stream();
-                let windows: Vec<_> = (0..self.batch)
-                    .map(|_| {
-                        let trial = &trials[stream.random_range(0..trials.len())];
-                        (trial, stream.random_range(0..=trial.input.steps() - self.window_ms))
-                    })
-                    .collect();
-                let spikes: Vec<InputSpikes> =
-                    windows.iter().map(|(trial, from)| trial.input.window(*from, self.window_ms)).collect();
-                let targets = targets(&windows, self.window_ms, heads, &voltage);
-                let value = learner.step(&SpikeBatch::new(&spikes)?, &targets, self.rate_at(iteration), threads)?;
-                if !value.is_finite() {
-                    let what = format!("the loss is {value}");
-                    return Err(Error::Diverged { iteration: iteration + 1, what, rate: self.rate });
-                }
-                sum += value;
-            }
-            state.epochs_done += 1;
-            (state.parameters, state.moments) = learner.state()?;
-            state.history.push(EpochRecord {
-                epoch: last,
-                train_loss: Some(sum / (last - first) as f64),
-                test_loss: None,
-                test_accuracy: None,
-                alignment_deg: None,
-            });
-            checkpoints.save(&state, false)?;
-            progress.step("iterations", last, self.iterations);
-        }
+        let state = schedule.run(&mut learner, state, (checkpoints, progress), |learner, iteration, rate| {
+            let mut stream = seed.child("windows").index(iteration).stream();
+            let windows: Vec<_> = (0..self.batch)
+                .map(|_| {
+                    let trial = &trials[stream.random_range(0..trials.len())];
+                    (trial, stream.random_range(0..=trial.input.steps() - self.window_ms))
+                })
+                .collect();
+            let spikes: Vec<InputSpikes> =
+                windows.iter().map(|(trial, from)| trial.input.window(*from, self.window_ms)).collect();
+            let targets = targets(&windows, self.window_ms, heads, &voltage);
+            learner.step(&SpikeBatch::new(&spikes)?, &targets, rate, threads)
+        })?;
         let input_names = data.input_names.clone();
         let mut surrogate = Surrogate { network, weights: state.parameters, input_names, voltage, matched_chance: 0.5 };
         surrogate.match_spikes(trials, threads)?;

@@ -10,7 +10,7 @@
 //! | [`motor`] | reaching with a two-joint arm, muscle patterns of many reaches |
 //! | [`space`] | path integration with place, direction and Cartesian read-outs, head-centred localisation |
 //!
-//! [`stroke_digits`] draws images of digits to be told apart; [`space::session`] and [`tuned_trials`] simulate recordings whose truth is
+//! [`stroke_digits`] draws images of digits to be told apart, [`spoken_digits`] speaks them in spikes; [`space::session`] and [`tuned_trials`] simulate recordings whose truth is
 //! known, for the instruments.
 //!
 //! [`AnyTask`] is one of them, told apart by `kind`.
@@ -22,6 +22,7 @@ pub mod memory;
 pub mod motor;
 pub mod pattern;
 pub mod space;
+pub mod spoken_digits;
 pub mod stroke_digits;
 mod timing;
 mod trial;

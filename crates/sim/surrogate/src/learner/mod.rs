@@ -99,8 +99,20 @@ impl Learner {
 
     /// One step of training; the loss before it.
     pub fn step(&mut self, batch: &SpikeBatch, targets: &Targets<f32>, rate: f64, threads: usize) -> f64 {
+        let loss = self.loss;
+        self.step_by(batch, rate, threads, |outputs| loss.value(outputs, targets))
+    }
+
+    /// One step of training by any loss of the outputs (rows, steps, heads), which gives its value and its slope; the loss before it.
+    pub fn step_by(
+        &mut self,
+        batch: &SpikeBatch,
+        rate: f64,
+        threads: usize,
+        loss: impl FnOnce(&[f32]) -> (f64, Vec<f32>),
+    ) -> f64 {
         let (outputs, tape) = self.network.forward(&self.weights, batch, threads);
-        let (value, by_outputs) = self.loss.value(&outputs, targets);
+        let (value, by_outputs) = loss(&outputs);
         let gradient = self.network.backward(&self.weights, batch, &tape, by_outputs, threads);
         let kept = (1.0 - rate * self.decay).max(0.0) as f32;
         let shapes = self.network.shapes();
@@ -142,6 +154,20 @@ impl Placed {
         match self {
             Self::Here(learner) => Ok(learner.step(batch, targets, rate, threads)),
             Self::There(learner) => learner.step(batch, targets, rate),
+        }
+    }
+
+    /// One step of training by any loss of the outputs, where it has a slope of its own: here.
+    pub(crate) fn step_by(
+        &mut self,
+        batch: &SpikeBatch,
+        rate: f64,
+        threads: usize,
+        loss: impl FnOnce(&[f32]) -> (f64, Vec<f32>),
+    ) -> Result<f64> {
+        match self {
+            Self::Here(learner) => Ok(learner.step_by(batch, rate, threads, loss)),
+            Self::There(_) => Err(Error::Description("this loss has no form on a device: train on the cpu".into())),
         }
     }
 

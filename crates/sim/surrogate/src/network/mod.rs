@@ -107,6 +107,17 @@ impl Network {
         }
     }
 
+    /// The same network with another number of outputs.
+    #[must_use]
+    pub fn with_heads(mut self, heads: usize) -> Self {
+        match &mut self {
+            Self::Tcn(network) => network.heads = heads,
+            Self::Elm(network) => network.heads = heads,
+            Self::Recurrent(network) => network.heads = heads,
+        }
+        self
+    }
+
     /// Names and shapes of the parameters.
     pub fn shapes(&self) -> Vec<Shape> {
         match self {

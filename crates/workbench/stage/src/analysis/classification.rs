@@ -90,7 +90,7 @@ pub(super) fn named(model: &Model, images: &Images, rows: &[usize]) -> Result<Ve
     Ok(found)
 }
 
-fn confusion(named: &[(usize, usize)], names: &[String], outcome: &mut Outcome) -> Result<(), StageError> {
+pub(crate) fn confusion(named: &[(usize, usize)], names: &[String], outcome: &mut Outcome) -> Result<(), StageError> {
     let classes = names.len();
     let mut counts = Array2::<f64>::zeros((classes, classes));
     named.iter().for_each(|&(label, name)| counts[[label, name]] += 1.0);

@@ -17,6 +17,7 @@ pub use ablation::{Ablation, Manner};
 pub use accuracy_curves::AccuracyCurves;
 pub use activity_statistics::ActivityStatistics;
 pub use classification::Classification;
+pub(crate) use classification::confusion;
 pub use decode::{ClassifierChoice, Decode};
 pub use filter_estimates::FilterEstimates;
 pub use gabor_fit::GaborFits;
@@ -63,7 +64,7 @@ fn frame_shape(model: &Model) -> Result<[usize; 2], StageError> {
 }
 
 /// A share with its Wilson interval.
-fn share(count: usize, of: usize, name: &str, variant: &str, what: &str) -> rheobase_core::Estimate {
+pub(crate) fn share(count: usize, of: usize, name: &str, variant: &str, what: &str) -> rheobase_core::Estimate {
     let value = if of == 0 { f64::NAN } else { count as f64 / of as f64 };
     rheobase_core::Estimate::new(value, name, variant, of, what)
         .with_interval(rheobase_core::statistics::wilson_interval(count, of))

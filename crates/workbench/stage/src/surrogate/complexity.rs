@@ -198,7 +198,7 @@ impl ComplexityParameters {
 
 fn report(found: &[(String, Vec<f64>)], outcome: &mut Outcome) -> Result<(), StageError> {
     let mut bars = Vec::new();
-    let (mut names, mut repetitions, mut areas, mut indices) = (vec![], vec![], vec![], vec![]);
+    let (mut names, mut repetitions, mut areas, mut indices) = (vec![], vec![], Vec::<f64>::new(), vec![]);
     for (name, of_neuron) in found {
         let index: Vec<f64> = of_neuron.iter().map(|auc| functional_complexity_index(*auc)).collect();
         let with = |mut estimate: Estimate, interval: Option<Interval>| {
@@ -221,7 +221,7 @@ fn report(found: &[(String, Vec<f64>)], outcome: &mut Outcome) -> Result<(), Sta
         });
         names.extend(std::iter::repeat_n(name.clone(), index.len()));
         repetitions.extend((1..=index.len()).map(|k| k as f64));
-        areas.extend(of_neuron);
+        areas.extend(of_neuron.iter().copied());
         indices.extend(index);
     }
     let table = Table::new()

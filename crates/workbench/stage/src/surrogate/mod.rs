@@ -1,6 +1,7 @@
 //! Surrogates of single neurons: what they learn from, and how they are trained and judged.
 
 mod architecture;
+mod classifier;
 mod complexity;
 mod curves;
 mod imitation;
@@ -8,14 +9,17 @@ mod imported;
 mod input_map;
 mod lesions;
 mod quality;
+mod spoken_digits;
 mod trees;
 mod trials;
 
+pub use classifier::SpikeClassifierKind;
 pub use complexity::ComplexityIndex;
 pub use curves::SurrogateCurves;
 pub use imitation::Imitation;
 pub use imported::ImportedSurrogate;
 pub use input_map::SurrogateMap;
+pub use spoken_digits::SpokenDigitsKind;
 pub use trials::NeuronTrials;
 
 pub(crate) use imitation::load_surrogate;
