@@ -207,3 +207,109 @@ fn cells_in_a_network_go_on_after_a_kill_and_give_way_to_surrogates() {
     let text = told(format!("{quick}{}", CIRCUIT.replace("dt_ms = 0.1", "dt_ms = 0.3")));
     assert!(text.contains("take one that divides 1 ms"), "{text}");
 }
+
+#[test]
+fn complexity_is_measured_from_several_starts_and_goes_on_after_a_kill() {
+    let (killed, whole) = (workplace(), workplace());
+    let data = &PIPELINE[..PIPELINE.find("[model").unwrap()];
+    let index = r#"
+[analysis.complexity]
+kind = "complexity-index"
+neurons = { star = "data.trials" }
+architecture = { kind = "leaky-memory", memories = 3 }
+training = { iterations = 400, rate = 5e-3, loss = { burn_in = 50 } }
+test_trials = 8
+repetitions = 3
+"#;
+    for place in [&killed, &whole] {
+        place.write("imitate.toml", &format!("{data}{index}"));
+    }
+    kill_at(&killed, "star-0-area");
+    let resumed = killed.run(&["run", "imitate.toml"]);
+    assert!(resumed.status.success(), "{}", stderr(&resumed));
+    assert!(!stderr(&resumed).contains("star, 1 of 3"), "{}", stderr(&resumed));
+    assert!(whole.run(&["run", "imitate.toml", "--jobs", "1"]).status.success());
+    assert!(killed.objects() == whole.objects(), "the stores differ");
+    // The mean of three indices lies near that of the mean area; the area itself is far above chance.
+    let area = metric(&whole, "analysis.complexity.star_auc");
+    assert!(area > 0.8, "{area}");
+    let expected = (1000.0 * (1.0 - area)).log10() / 2.0;
+    assert!((metric(&whole, "analysis.complexity.star_index") - expected).abs() < 0.02);
+    // A neuron that was watched for longer is not compared.
+    let other = data[data.find("[data.trials]").unwrap()..]
+        .replace("[data.trials]", "[data.longer]")
+        .replace("trials = 80", "trials = 88");
+    let both = index.replace("{ star = \"data.trials\" }", "{ star = \"data.trials\", long = \"data.longer\" }");
+    whole.write("imitate.toml", &format!("{data}{other}{both}"));
+    let output = whole.run(&["run", "imitate.toml"]);
+    let text = stderr(&output).split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(!output.status.success() && text.contains("give all neurons as many trials"), "{text}");
+}
+
+#[test]
+fn published_weights_are_judged_and_misfits_refused() {
+    let place = workplace();
+    let data = &PIPELINE[..PIPELINE.find("[model").unwrap()];
+    let trained = r#"
+[model.surrogate]
+kind = "surrogate"
+of = "data.trials"
+architecture = { kind = "leaky-memory", memories = 3 }
+training = { iterations = 200, rate = 5e-3, loss = { burn_in = 50 } }
+test_trials = 8
+"#;
+    place.write("imitate.toml", &format!("{data}{trained}"));
+    let output = place.run(&["run", "imitate.toml"]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    let area = metric(&place, "model.surrogate.auc");
+    // The weights that this run kept, brought back from a file.
+    let kept = place.objects().into_iter().find(|(path, _)| path.ends_with("weights.safetensors"));
+    let weights = kept.expect("weights in the store").1;
+    std::fs::write(place.path().join("weights.safetensors"), weights).unwrap();
+    let imported = trained
+        .replace("model.surrogate", "model.imported")
+        .replace("\"surrogate\"", "\"imported-surrogate\"\nweights = \"weights.safetensors\"")
+        .replace("training = { iterations = 200, rate = 5e-3, loss = { burn_in = 50 } }\n", "");
+    place.write("imitate.toml", &format!("{data}{imported}"));
+    let output = place.run(&["run", "imitate.toml"]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert_eq!(metric(&place, "model.imported.auc"), area);
+    place.write("imitate.toml", &format!("{data}{}", imported.replace("memories = 3", "memories = 4")));
+    let output = place.run(&["run", "imitate.toml"]);
+    let text = stderr(&output).split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(!output.status.success() && text.contains("this architecture needs"), "{text}");
+    place.write("imitate.toml", &format!("{data}{}", imported.replace("weights.safetensors", "weights.h5")));
+    let output = place.run(&["check", "imitate.toml"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains(".safetensors, .pt or .pth"), "{}", stderr(&output));
+}
+
+#[test]
+fn spoken_digits_are_told_apart() {
+    let place = workplace();
+    let text = r#"
+[pipeline]
+name = "imitate"
+question = "Are they told apart?"
+seed = 3
+
+[data.spoken]
+kind = "spoken-digits"
+train = 300
+test = 60
+spoken = { classes = 3, channels = 30, duration_ms = 150, width_channels = 2, shift_channels = 1, onset_ms = 20, peak_hz = 100 }
+
+[model.memories]
+kind = "spike-classifier"
+of = "data.spoken"
+architecture = { kind = "leaky-memory", memories = 5 }
+training = { iterations = 400, batch = 16 }
+"#;
+    place.write("imitate.toml", text);
+    let output = place.run(&["run", "imitate.toml"]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert!(metric(&place, "model.memories.test_accuracy") > 0.8);
+    place.write("imitate.toml", &text.replace("onset_ms = 20", "onset_ms = 90"));
+    let output = place.run(&["check", "imitate.toml"]);
+    assert!(stderr(&output).contains("from 0 to half of the duration"), "{}", stderr(&output));
+}

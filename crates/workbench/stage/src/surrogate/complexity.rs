@@ -169,7 +169,7 @@ impl ComplexityParameters {
     fn area(&self, name: &str, repetition: usize, data: &Dataset, context: &Context<'_>) -> Result<f64, StageError> {
         let folder = context.scratch.join(format!("{name}-{repetition}"));
         std::fs::create_dir_all(&folder).map_err(failed)?;
-        let path = folder.join("area");
+        let path = context.scratch.join(format!("{name}-{repetition}-area"));
         if let Some(kept) = read_sealed(&path).and_then(|bytes| serde_json::from_slice(&bytes).ok()) {
             return Ok(kept);
         }
