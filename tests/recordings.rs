@@ -131,3 +131,50 @@ permutations = 9
     let (read, ideal) = (metric("analysis.decoding.accuracy"), metric("data.trials.ideal_accuracy"));
     assert!(read > 0.5 && read < ideal + 0.1, "{read} against {ideal}");
 }
+
+#[test]
+fn spikes_of_a_table_are_a_recording() {
+    let place = workplace();
+    // Two units of 10 and 20 Hz for 100 s, times in samples at 1 kHz; a third is noise.
+    let mut spikes = String::from("sample,cluster\n");
+    (0..1000).for_each(|k| spikes += &format!("{},7\n", 50 + 100 * k));
+    (0..2000).for_each(|k| spikes += &format!("{},12\n", 25 + 50 * k));
+    spikes += "5,3\n";
+    std::fs::write(place.path().join("spikes.csv"), spikes).unwrap();
+    std::fs::write(place.path().join("clusters.tsv"), "cluster\tgroup\n3\tnoise\n7\tgood\n12\tgood\n").unwrap();
+    let text = r#"
+[pipeline]
+name = "sorted"
+question = "How often do they fire?"
+seed = 1
+
+[data.session]
+kind = "recording"
+[data.session.tables]
+span_s = [0, 100]
+spikes = { path = "spikes.csv", time = "sample", unit = "cluster", sampling_hz = 1000 }
+units = { path = "clusters.tsv", unit = "cluster", keep = { group = ["good"] } }
+
+[analysis.statistics]
+kind = "firing-statistics"
+of = "data.session"
+"#;
+    place.write("sorted.toml", text);
+    let output = place.run(&["run", "sorted.toml"]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    let summary: Value = serde_json::from_slice(&place.report("sorted/summary.json")).unwrap();
+    let value = |name: &str| summary["metrics"][name]["value"].as_f64().unwrap_or_else(|| panic!("no metric {name}"));
+    assert_eq!((value("data.session.units"), value("data.session.spikes")), (2.0, 3000.0));
+    assert_eq!(value("data.session.duration_s"), 100.0);
+    let told = |text: String| {
+        place.write("sorted.toml", &text);
+        let output = place.run(&["run", "sorted.toml"]);
+        (output.status.code(), stderr(&output).split_whitespace().collect::<Vec<_>>().join(" "))
+    };
+    let (code, message) = told(text.replace(", sampling_hz = 1000", ""));
+    assert!(code == Some(1) && message.contains("then give sampling_hz"), "{message}");
+    let (code, message) = told(text.replace("time = \"sample\"", "time = \"seconds\""));
+    assert!(code == Some(1) && message.contains("seconds") && message.contains("sample"), "{message}");
+    let (code, message) = told(text.replace("kind = \"recording\"", "kind = \"recording\"\npath = \"a.nwb\""));
+    assert!(code == Some(2) && message.contains("give one of `dataset`, `path` and `tables`"), "{message}");
+}

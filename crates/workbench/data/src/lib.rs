@@ -8,6 +8,7 @@
 //! | [`mat`] | MATLAB files, version 5 and 7.3 |
 //! | [`nwb`] | Neurodata Without Borders: units, trials, time series |
 //! | [`assembly`] | Brain-Score assemblies (netCDF-4) |
+//! | [`event_tables`] | recordings from tables of events: CSV, Parquet, NPZ, the arrays of a spike sorter |
 //! | [`recording`], [`dissimilarities`] | real recordings and published dissimilarity matrices of the library |
 //! | [`image`] | PNG images as grey levels |
 //! | [`manifest`] | what a data set is: files, checksums, licence, citation |
@@ -20,6 +21,7 @@ pub mod assembly;
 pub mod digits;
 pub mod dissimilarities;
 mod error;
+pub mod event_tables;
 pub mod fetch;
 mod hdf5;
 mod hdf5_write;

@@ -19,6 +19,23 @@ pub enum Column {
 }
 
 impl Column {
+    /// Some rows, in the order given.
+    ///
+    /// # Panics
+    /// If there is no such row.
+    #[must_use]
+    pub fn rows(&self, rows: &[usize]) -> Self {
+        fn pick<T: Clone>(values: &[T], rows: &[usize]) -> Vec<T> {
+            rows.iter().map(|row| values[*row].clone()).collect()
+        }
+        match self {
+            Self::Float(values) => Self::Float(pick(values, rows)),
+            Self::Integer(values) => Self::Integer(pick(values, rows)),
+            Self::Text(values) => Self::Text(pick(values, rows)),
+            Self::Bool(values) => Self::Bool(pick(values, rows)),
+        }
+    }
+
     /// Number of rows.
     pub fn len(&self) -> usize {
         match self {
@@ -161,7 +178,11 @@ impl Table {
     /// # Errors
     /// If a row has another number of fields than the header (the message says which line), or the text is not UTF-8.
     pub fn from_csv(name: &str, bytes: &[u8]) -> Result<Self> {
-        let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(bytes);
+        Self::from_separated(name, bytes, b',')
+    }
+
+    fn from_separated(name: &str, bytes: &[u8], separator: u8) -> Result<Self> {
+        let mut reader = csv::ReaderBuilder::new().flexible(true).delimiter(separator).from_reader(bytes);
         let header = reader.headers().map_err(|e| Error::format(name, "CSV", e))?.clone();
         let mut fields: Vec<Vec<String>> = vec![Vec::new(); header.len()];
         for record in reader.records() {
@@ -215,7 +236,7 @@ impl Table {
         parquet_file::write(self, path)
     }
 
-    /// Reads a .csv or .parquet file.
+    /// Reads a .csv, .tsv or .parquet file.
     ///
     /// # Errors
     /// If the extension is another, or as for the format.
@@ -223,8 +244,9 @@ impl Table {
         let name = path.display().to_string();
         match path.extension().and_then(|e| e.to_str()) {
             Some("csv") => Self::from_csv(&name, &read_file(path)?),
+            Some("tsv") => Self::from_separated(&name, &read_file(path)?, b'\t'),
             Some("parquet") => Self::from_parquet(&name, &read_file(path)?),
-            _ => Err(Error::format(name, "table", "the extension must be .csv or .parquet")),
+            _ => Err(Error::format(name, "table", "the extension must be .csv, .tsv or .parquet")),
         }
     }
 }

@@ -1,8 +1,9 @@
-//! A recording from the library or from a user's NWB file.
+//! A recording from the library, from a user's NWB file, or from tables of events.
 
 use std::path::PathBuf;
 
 use rheobase_core::Estimate;
+use rheobase_data::event_tables::EventTables;
 use rheobase_data::library::Library;
 use rheobase_data::recording::Recording;
 use rheobase_pipeline::{Complaint, Context, Outcome, OutputInfo, Role, StageError};
@@ -23,6 +24,9 @@ pub struct RecordingParameters {
     /// Or an NWB file, relative to the folder the program is started in.
     #[serde(default)]
     pub path: Option<PathBuf>,
+    /// Or tables of events: a row for each spike.
+    #[serde(default)]
+    pub tables: Option<EventTables>,
     /// Time series of the NWB file that are taken along, by name or path.
     #[serde(default)]
     pub signals: Vec<String>,
@@ -36,14 +40,20 @@ impl Kind for RecordingKind {
     const ROLE: Role = Role::Data;
     const KIND: &'static str = "recording";
     const VERSION: u32 = 1;
-    const ABOUT: &'static str = "spike trains, trials and signals of real neurons, from the library or an NWB file";
+    const ABOUT: &'static str =
+        "spike trains, trials and signals of real neurons, from the library, an NWB file or tables of events";
     const OUTPUTS: &'static [OutputInfo] = &[main_output("a recording")];
     const READS_OUTSIDE: bool = true;
 
     fn check(p: &RecordingParameters) -> Vec<Complaint> {
-        if p.dataset.is_some() == p.path.is_some() {
-            let message = "a recording comes from either a data set or a file".to_owned();
-            return vec![complaint(&["dataset"], message, "give `dataset` or `path`, not both")];
+        let given = [p.dataset.is_some(), p.path.is_some(), p.tables.is_some()];
+        if given.iter().filter(|g| **g).count() != 1 {
+            let message = "a recording comes from a data set, from an NWB file or from tables".to_owned();
+            return vec![complaint(&["dataset"], message, "give one of `dataset`, `path` and `tables`")];
+        }
+        if p.tables.is_some() && !p.signals.is_empty() {
+            let message = "`signals` names time series of an NWB file".to_owned();
+            return vec![complaint(&["signals"], message, "put signals of tables into `tables`, each with its file")];
         }
         vec![]
     }
@@ -57,11 +67,12 @@ impl Kind for RecordingKind {
                     hasher.update(file.sha256.as_bytes());
                 }
             }
-            (None, Some(path)) => {
-                let failed = |e| StageError::Failed(format!("cannot read {}: {e}", path.display()));
-                std::io::copy(&mut std::fs::File::open(path).map_err(failed)?, &mut hasher).map_err(failed)?;
+            (None, path) => {
+                for path in path.iter().map(PathBuf::as_path).chain(p.tables.iter().flat_map(|t| t.paths())) {
+                    let failed = |e| StageError::Failed(format!("cannot read {}: {e}", path.display()));
+                    std::io::copy(&mut std::fs::File::open(path).map_err(failed)?, &mut hasher).map_err(failed)?;
+                }
             }
-            (None, None) => {}
         }
         Ok(hasher.finalize().to_hex().to_string())
     }
@@ -81,7 +92,10 @@ impl Kind for RecordingKind {
         let recording = match (&p.dataset, &p.path) {
             (Some(dataset), _) => Recording::of_dataset(context.library, dataset, &p.signals)?,
             (None, Some(path)) => Recording::of_file(path, &p.signals)?,
-            (None, None) => return Err(StageError::Failed("neither a data set nor a file".into())),
+            (None, None) => match &p.tables {
+                Some(tables) => tables.read()?,
+                None => return Err(StageError::Failed("neither a data set nor a file".into())),
+            },
         };
         let mut outcome = Outcome::default();
         store(&recording, &mut outcome);
