@@ -25,8 +25,38 @@ pub struct Screen {
 
 struct Running {
     bar: Option<ProgressBar>,
-    since: Instant,
+    phase: Phase,
     last_line: Instant,
+}
+
+/// Work of one sort that goes on without a break; a resumed run begins where it resumes, and repetitions begin anew.
+struct Phase {
+    what: String,
+    first: usize,
+    last: usize,
+    since: Instant,
+}
+
+impl Phase {
+    fn new(now: Instant) -> Self {
+        Self { what: String::new(), first: 0, last: 0, since: now }
+    }
+
+    /// Takes note of how far the work is.
+    fn at(&mut self, what: &str, done: usize) {
+        if self.what != what || done < self.last {
+            // What was done at the first word may have been done long ago.
+            *self = Self { what: what.to_owned(), first: done, last: done, since: Instant::now() };
+        }
+        self.last = done;
+    }
+
+    /// Seconds that are left if it goes on as since its beginning; none before anything was done.
+    fn left_s(&self, total: usize) -> Option<f64> {
+        let done = self.last - self.first;
+        let left = total.saturating_sub(self.last) as f64;
+        (done > 0).then(|| self.since.elapsed().as_secs_f64() * left / done as f64)
+    }
 }
 
 impl Screen {
@@ -75,12 +105,13 @@ impl Screen {
             self.line(&format!("{name}: started"));
         }
         let now = Instant::now();
-        self.with_state(|state| state.insert(name.to_owned(), Running { bar, since: now, last_line: now }));
+        self.with_state(|state| state.insert(name.to_owned(), Running { bar, phase: Phase::new(now), last_line: now }));
     }
 
     fn step(&self, name: &str, what: &str, done: usize, total: usize) {
         let line = self.with_state(|state| {
             let running = state.get_mut(name)?;
+            running.phase.at(what, done);
             if let Some(bar) = &running.bar {
                 bar.set_length(total as u64);
                 bar.set_position(done as u64);
@@ -91,9 +122,8 @@ impl Screen {
                 return None;
             }
             running.last_line = Instant::now();
-            let spent = running.since.elapsed().as_secs_f64();
-            let left = spent * (total.saturating_sub(done)) as f64 / done.max(1) as f64;
-            Some(format!("{name}: {what} {done} of {total}, about {left:.0} s left"))
+            let left = running.phase.left_s(total).map_or_else(String::new, |s| format!(", about {s:.0} s left"));
+            Some(format!("{name}: {what} {done} of {total}{left}"))
         });
         if let Some(line) = line {
             self.line(&line);
@@ -150,5 +180,26 @@ impl Progress for Screen {
     }
     fn cancelled(&self) -> bool {
         interrupt::requested()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_left_is_told_from_the_work_that_this_run_did() {
+        let mut phase = Phase::new(Instant::now());
+        phase.at("steps", 900);
+        assert_eq!(phase.left_s(1000), None);
+        phase.since = Instant::now().checked_sub(Duration::from_secs(10)).unwrap();
+        phase.at("steps", 950);
+        // 50 steps in 10 s, resumed at 900: another 10 s, not half a second.
+        assert!((phase.left_s(1000).unwrap() - 10.0).abs() < 0.5);
+        // The next repetition begins anew.
+        phase.at("steps", 10);
+        assert_eq!((phase.first, phase.left_s(1000)), (10, None));
+        phase.at("lesions", 20);
+        assert_eq!(phase.first, 20);
     }
 }

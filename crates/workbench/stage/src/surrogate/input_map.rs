@@ -15,6 +15,7 @@ use rheobase_surrogate::surrogate::WARM_UP_MS;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::covariance::Covariance;
 use super::lesions::{Lesions, LesionsBy, groups};
 use super::trees::Tree;
 use super::{SurrogateArtifact, TrialsArtifact, load, load_neuron, load_surrogate};
@@ -42,6 +43,9 @@ pub struct MapParameters {
     /// Whether the neuron itself is lesioned too, to compare; it is simulated once more for each lesion.
     #[serde(default)]
     pub lesion_neuron: bool,
+    /// How input by section is counted for its spike-triggered covariance; by default it is not looked at.
+    #[serde(default)]
+    pub covariance: Option<Covariance>,
 }
 
 fn lags() -> usize {
@@ -55,7 +59,7 @@ impl Kind for SurrogateMap {
     type Parameters = MapParameters;
     const ROLE: Role = Role::Analysis;
     const KIND: &'static str = "surrogate-map";
-    const VERSION: u32 = 2;
+    const VERSION: u32 = 3;
     const ABOUT: &'static str = "spike-triggered averages of the inputs of a neuron and of its surrogate, what the surrogate's first layer looks at, and lesions of inputs";
     const OUTPUTS: &'static [OutputInfo] = &[main_output("maps of inputs")];
 
@@ -80,6 +84,10 @@ impl Kind for SurrogateMap {
         report_maps(&maps, &groups(&data.input_names, LesionsBy::Region), &mut outcome)?;
         let lesions = Lesions { surrogate: &surrogate, neuron: &*neuron, tested, warm_up };
         lesions.report(p.lesions_by, p.lesion_neuron, context.progress, &mut outcome)?;
+        if let Some(covariance) = &p.covariance {
+            let seed = context.seed.child("covariance");
+            covariance.report((tested, &data.input_names), &intact, warm_up, &seed, &mut outcome)?;
+        }
         if let Some((cell, places)) = neuron.shape() {
             let tree = Tree { cell, places, names: &data.input_names };
             tree.report_averages(&maps, &mut outcome)?;

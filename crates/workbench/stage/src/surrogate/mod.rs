@@ -3,6 +3,7 @@
 mod architecture;
 mod classifier;
 mod complexity;
+mod covariance;
 mod curves;
 mod imitation;
 mod imported;
