@@ -1,14 +1,18 @@
 //! What surrogates learn from: input spikes and what a neuron did with them.
 
+pub mod cell;
 pub mod encoding;
+pub mod leaky;
 pub mod protocol;
 pub mod teacher;
 
 use rheobase_core::{Progress, Seed, parallel};
 use serde::{Deserialize, Serialize};
 
+pub use cell::{CellTeacher, PlacedInput};
+pub use leaky::LeakyNeuron;
 pub use protocol::{Group, Protocol};
-pub use teacher::{CellTeacher, LeakyNeuron, PlacedInput, Response, Teacher};
+pub use teacher::{Response, Teacher};
 
 use crate::Result;
 use crate::spikes::InputSpikes;

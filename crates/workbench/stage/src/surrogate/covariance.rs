@@ -6,7 +6,7 @@ use rand::RngExt;
 use rheobase_core::{Estimate, Seed};
 use rheobase_pipeline::{Outcome, StageError};
 use rheobase_receptive_field::stc::{NestedResult, NestedTest, Whitened, nested_test, whiten};
-use rheobase_report::figure::{Chart, Marks, Mosaic};
+use rheobase_report::figure::{Chart, Marks, Matrix, Panel};
 use rheobase_surrogate::data::Trial;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -145,19 +145,24 @@ fn draw(
     outcome: &mut Outcome,
 ) -> Result<(), StageError> {
     let mut lines = Vec::new();
-    let (mut filters, mut labels) = (Vec::new(), Vec::new());
+    let mut panels = Vec::new();
     for (name, result) in found {
         let points = result.eigenvalues.iter().enumerate().map(|(k, v)| (k as f64, *v)).collect();
         lines.push(series(name, points, Marks::Points));
         for axis in &result.axes {
-            filters.extend(white.filter(&axis.axis));
-            labels.push(format!("{name} {}", if axis.eigenvalue > 1.0 { "+" } else { "-" }));
+            let title = format!("{name} {}", if axis.eigenvalue > 1.0 { "+" } else { "-" });
+            let values = white.filter(&axis.axis).to_vec();
+            panels.push(Panel {
+                name: title,
+                values: Array2::from_shape_vec((counted.names.len(), bins), values).map_err(failed)?,
+            });
         }
     }
     let (low, high) = found[0].1.null_band;
     let end = found[0].1.eigenvalues.len() as f64;
-    lines.push(series("shifted spikes of the neuron", vec![(0.0, low), (end, low)], Marks::Dashed));
-    lines.push(series("", vec![(0.0, high), (end, high)], Marks::Dashed));
+    for (name, value) in [("97.5 % of shifted spikes", high), ("2.5 % of shifted spikes", low)] {
+        lines.push(series(name, vec![(0.0, value), (end, value)], Marks::Dashed));
+    }
     let chart = Chart {
         title: "spectrum of the spike-triggered covariance".into(),
         x_label: "axis, by falling variance".into(),
@@ -168,17 +173,15 @@ fn draw(
     };
     let caption = "Variance of the input before spikes along each axis, over sections and time; outside the dashed lines it is changed.";
     outcome.figure("covariance", "Spike-triggered covariance", caption, chart.svg().map_err(failed)?);
-    if labels.is_empty() {
+    if panels.is_empty() {
         return Ok(());
     }
-    let shape = [counted.names.len(), bins];
-    let images = Array2::from_shape_vec((labels.len(), shape[0] * shape[1]), filters).map_err(failed)?;
-    let mosaic = Mosaic { title: "significant axes".into(), images: images.view(), shape, labels, across: 6 };
+    let figure = Matrix { title: "significant axes".into(), label: "weight".into(), panels, across: 6, range: None };
     let caption = format!(
         "Axes along which the variance of the input is changed before spikes (+ larger, - smaller). Rows are {}, from top to bottom; columns \
          are time, the spike on the right.",
         counted.names.join(", ")
     );
-    outcome.figure("covariance_axes", "Axes of the covariance", &caption, mosaic.svg().map_err(failed)?);
+    outcome.figure("covariance_axes", "Axes of the covariance", &caption, figure.svg().map_err(failed)?);
     Ok(())
 }
