@@ -10,7 +10,7 @@ mod cells;
 mod shared_data;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use rheobase_benches::surrogate::{Imitation, elm, tcn, teacher};
+use rheobase_benches::surrogate::{Copies, Imitation, elm, tcn, teacher};
 use rheobase_surrogate::data::Teacher;
 
 fn surrogates(criterion: &mut Criterion) {
@@ -27,6 +27,13 @@ fn surrogates(criterion: &mut Criterion) {
             });
         }
         group.bench_function(format!("forward/{name}/8x{steps}/threads-1"), |b| b.iter(|| imitation.run(1)));
+    }
+    const COPIES: usize = 8;
+    const STREAM_MS: usize = 100;
+    for (name, network) in [("tcn/7x128", tcn(1278, 128, 54)), ("elm/150", elm(1278, 150)), ("elm/20", elm(1278, 20))] {
+        let mut copies = Copies::new(&network, COPIES, STREAM_MS);
+        group.throughput(Throughput::Elements((COPIES * STREAM_MS) as u64));
+        group.bench_function(format!("stream/{name}/copies-{COPIES}"), |b| b.iter(|| copies.run()));
     }
     // Without the reconstruction there is nothing to compare with.
     if let Some(cell) = cells::hay_cell(cells::HayModel::Biophys5b) {

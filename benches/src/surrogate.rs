@@ -7,6 +7,7 @@ use rheobase_dendrite::{Cell, Method, Settings};
 use rheobase_surrogate::Learner;
 use rheobase_surrogate::data::{CellTeacher, PlacedInput, Protocol, Teacher};
 use rheobase_surrogate::loss::{Loss, Targets};
+use rheobase_surrogate::network::stream::Stream;
 use rheobase_surrogate::network::{Activation, Elm, Network, Tcn, Uptake};
 use rheobase_surrogate::spikes::{InputSpikes, SpikeBatch};
 
@@ -70,6 +71,31 @@ impl Imitation {
     /// Forward.
     pub fn run(&self, threads: usize) {
         std::hint::black_box(self.learner.outputs(&self.batch, threads));
+    }
+}
+
+/// Copies of a network as they go on inside a network of spiking neurons, and what is active in each millisecond.
+pub struct Copies {
+    stream: Stream,
+    active: Vec<Vec<Vec<u32>>>,
+}
+
+impl Copies {
+    /// `count` copies for `duration_ms`, 1 % of their inputs active in each millisecond.
+    pub fn new(network: &Network, count: usize, duration_ms: usize) -> Self {
+        let mut stream = Seed::root(7).stream();
+        let inputs = network.inputs() as u32;
+        let mut draw = || (0..inputs).filter(|_| stream.random::<f64>() < 0.01).collect();
+        let active = (0..duration_ms).map(|_| (0..count).map(|_| draw()).collect()).collect();
+        let weights = network.initial(&Seed::root(0)).expect("it fits");
+        Self { stream: network.stream(&weights, count), active }
+    }
+
+    /// All milliseconds, one after the other.
+    pub fn run(&mut self) {
+        for active in &self.active {
+            std::hint::black_box(self.stream.advance(active).expect("inputs are there"));
+        }
     }
 }
 
