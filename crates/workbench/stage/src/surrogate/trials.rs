@@ -87,7 +87,7 @@ impl Kind for NeuronTrials {
     type Parameters = TrialsParameters;
     const ROLE: Role = Role::Data;
     const KIND: &'static str = "neuron-trials";
-    const VERSION: u32 = 3;
+    const VERSION: u32 = 4;
     const ABOUT: &'static str =
         "input spikes of a simulated neuron with its spikes and voltage, for surrogates to learn";
     const OUTPUTS: &'static [OutputInfo] = &[main_output("trials of a neuron")];
@@ -205,6 +205,9 @@ impl ChunkStore for FolderChunks {
     }
 }
 
+/// Input spikes that are drawn.
+const SHOWN_SPIKES: usize = 3000;
+
 fn report(data: &Dataset, outcome: &mut Outcome) -> std::result::Result<(), StageError> {
     let trials = &data.trials;
     let seconds = trials.iter().map(|t| t.input.steps() as f64 * 1e-3).sum::<f64>();
@@ -227,14 +230,16 @@ fn report(data: &Dataset, outcome: &mut Outcome) -> std::result::Result<(), Stag
     let lines = vec![series("", (0..length).map(voltage).collect(), Marks::Line)];
     let caption = "Voltage where it is read, at the end of each millisecond, in one trial.";
     chart(outcome, ["voltage", "A trial", caption], ["time (ms)", "voltage (mV)"], lines)?;
-    let events = shown.input.events().filter(|(step, _)| *step < length);
+    // As many spikes as can be told apart.
+    let seen_ms = shown.input.events().nth(SHOWN_SPIKES).map_or(length, |(step, _)| step.clamp(1, length));
+    let events = shown.input.events().filter(|(step, _)| *step < seen_ms);
     // A short stroke for each spike, lifted between them.
     let stroke = |(step, input): (usize, usize)| {
         let (t, row) = (step as f64, input as f64);
         [(t, row), (t, row + 0.9), (f64::NAN, f64::NAN)]
     };
     let raster = events.flat_map(stroke).collect();
-    let caption = "Input spikes of the same trial; every row is a synapse.";
+    let caption = format!("Input spikes in the first {seen_ms} ms of the same trial; every row is a synapse.");
     let lines = vec![series("", raster, Marks::Paths)];
-    chart(outcome, ["input", "Its input", caption], ["time (ms)", "synapse"], lines)
+    chart(outcome, ["input", "Its input", &caption], ["time (ms)", "synapse"], lines)
 }
