@@ -242,6 +242,13 @@ repetitions = 3
     assert!(area > 0.8, "{area}");
     let expected = (1000.0 * (1.0 - area)).log10() / 2.0;
     assert!((metric(&whole, "analysis.complexity.star_index") - expected).abs() < 0.02);
+    // Branches are checked against the neuron's inputs when it runs, numbers of the network before.
+    let wrong = index.replace("memories = 3", "memories = 0");
+    whole.write("imitate.toml", &format!("{data}{wrong}"));
+    assert_eq!(whole.run(&["check", "imitate.toml"]).status.code(), Some(2));
+    let branched = index.replace("memories = 3", "memories = 3, branches = { count = 3, synapses = 4 }");
+    whole.write("imitate.toml", &format!("{data}{branched}"));
+    assert_eq!(whole.run(&["check", "imitate.toml"]).status.code(), Some(0));
     // A neuron that was watched for longer is not compared.
     let other = data[data.find("[data.trials]").unwrap()..]
         .replace("[data.trials]", "[data.longer]")

@@ -1,10 +1,13 @@
 //! Architectures of surrogates as parameters.
 
+use rheobase_pipeline::Complaint;
 use rheobase_rate::recurrent::Cell;
 use rheobase_surrogate::input_map::excites;
 use rheobase_surrogate::network::{Activation, Branches, Elm, Network, Recurrent, Tcn, Uptake};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use crate::kind::complaint;
 
 /// Spikes and voltage.
 const HEADS: usize = 2;
@@ -79,6 +82,15 @@ pub fn sign(name: &str) -> i8 {
 }
 
 impl ArchitecturePart {
+    /// What is wrong with it, whatever the inputs; branches can only be checked against them.
+    pub fn complaints(&self) -> Vec<Complaint> {
+        if matches!(self, Self::LeakyMemory { branches: Some(_), .. }) {
+            return vec![];
+        }
+        let wrong = self.network(&[String::from("one")]).check().err();
+        wrong.map(|e| complaint(&["architecture"], e.to_string(), "mend this number")).into_iter().collect()
+    }
+
     /// The network for a neuron with these inputs.
     pub fn network(&self, names: &[String]) -> Network {
         let inputs = names.len();

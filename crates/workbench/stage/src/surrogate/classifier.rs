@@ -13,7 +13,7 @@ use super::spoken_digits::ClassifiedPatterns;
 use super::stopped;
 use crate::analysis::{confusion, share};
 use crate::draw::{chart, metric, series};
-use crate::kind::{Kind, complaint, failed, main_output, threads};
+use crate::kind::{Kind, failed, main_output, threads};
 use crate::model::checkpoint::FolderCheckpoints;
 
 /// Spike patterns with classes.
@@ -50,10 +50,7 @@ impl Kind for SpikeClassifierKind {
     const OUTPUTS: &'static [OutputInfo] = &[main_output("a classifier of spike patterns")];
 
     fn check(p: &ClassifierParameters) -> Vec<Complaint> {
-        let branches = matches!(p.architecture, ArchitecturePart::LeakyMemory { branches: Some(_), .. });
-        // Branches can only be checked against the patterns' channels.
-        let wrong = p.architecture.network(&[String::from("one")]).check().err().filter(|_| !branches);
-        wrong.map(|e| complaint(&["architecture"], e.to_string(), "mend this number")).into_iter().collect()
+        p.architecture.complaints()
     }
 
     fn run(p: &ClassifierParameters, context: &Context<'_>) -> Result<Outcome, StageError> {

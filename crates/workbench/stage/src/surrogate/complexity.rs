@@ -92,10 +92,7 @@ impl Kind for ComplexityIndex {
     const OUTPUTS: &'static [OutputInfo] = &[main_output("complexities of neurons")];
 
     fn check(p: &ComplexityParameters) -> Vec<Complaint> {
-        let mut all = vec![];
-        if let Some(error) = p.architecture.network(&[String::from("one")]).check().err() {
-            all.push(complaint(&["architecture"], error.to_string(), "mend this number"));
-        }
+        let mut all = p.architecture.complaints();
         if p.neurons.is_empty() {
             all.push(complaint(
                 &["neurons"],

@@ -61,13 +61,7 @@ impl Kind for Imitation {
     const OUTPUTS: &'static [OutputInfo] = &[main_output("a surrogate")];
 
     fn check(p: &SurrogateParameters) -> Vec<Complaint> {
-        let network = p.architecture.network(&[String::from("one")]);
-        let single = matches!(p.architecture, ArchitecturePart::LeakyMemory { branches: Some(_), .. });
-        let mut all = vec![];
-        // Branches can only be checked against the neuron's inputs.
-        if let Some(error) = network.check().err().filter(|_| !single) {
-            all.push(complaint(&["architecture"], error.to_string(), "mend this number"));
-        }
+        let mut all = p.architecture.complaints();
         let filter = matches!(p.architecture, ArchitecturePart::Filter { .. });
         if p.compare_with_tau_ms.is_some() && !filter {
             let message = "only a filter can be compared with an exponential".to_owned();

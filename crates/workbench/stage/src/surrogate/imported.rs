@@ -57,12 +57,13 @@ impl Kind for ImportedSurrogate {
     const READS_OUTSIDE: bool = true;
 
     fn check(p: &ImportedParameters) -> Vec<Complaint> {
+        let mut all = p.architecture.complaints();
         let found = extension(&p.weights);
-        if KNOWN.contains(&found.as_str()) {
-            return vec![];
+        if !KNOWN.contains(&found.as_str()) {
+            let message = format!("weights in a .{found} file");
+            all.push(complaint(&["weights"], message, "give a .safetensors, .pt or .pth file"));
         }
-        let message = format!("weights in a .{found} file");
-        vec![complaint(&["weights"], message, "give a .safetensors, .pt or .pth file")]
+        all
     }
 
     fn fingerprint(p: &ImportedParameters, _: &Library) -> Result<String, StageError> {
