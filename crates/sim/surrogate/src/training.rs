@@ -1,6 +1,6 @@
 //! Training a surrogate on random windows of trials, with a falling step size and checkpoints.
 
-use burn::tensor::Device;
+pub use burn::tensor::Device;
 use rand::RngExt;
 use rheobase_core::{Progress, Seed};
 use rheobase_rate::optimizer::Optimizer;

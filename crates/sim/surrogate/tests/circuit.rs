@@ -210,6 +210,14 @@ fn mistakes_are_named() {
     let mut simulation = Simulation::new(&coarse, &Seed::root(1), 1).unwrap();
     let error = simulation.run_with(3.0, &Silent, &mut circuit).unwrap_err().to_string();
     assert!(error.contains("does not divide 1 ms"), "{error}");
+    let mut forgetful = Simulation::new(&network, &Seed::root(1), 1).unwrap();
+    forgetful.keep_spikes(false);
+    let mut circuit = Circuit::default();
+    let from = sources(&format!(r#"[{{ "from": "source", {slow} }}]"#));
+    let placed = (neuron.copies(3).unwrap(), &neuron.input_names()[..]);
+    circuit.place(&network, "cell", placed, &from, &Seed::root(1)).unwrap();
+    let error = forgetful.run_with(3.0, &Silent, &mut circuit).unwrap_err().to_string();
+    assert!(error.contains("none are kept"), "{error}");
     let error = simulation.fire("follower", 99, &[0]).unwrap_err().to_string();
     assert!(error.contains("only relays"), "{error}");
     assert!(matches!(circuit.restore(&[1, 2, 3]), Err(Error::Data(_))));

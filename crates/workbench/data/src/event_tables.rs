@@ -118,6 +118,9 @@ impl EventTables {
         if let Some(row) = times_s.iter().position(|t| !t.is_finite()) {
             return Err(wrong(format!("the time in row {row} is {}", times_s[row])));
         }
+        if let Some(row) = names.iter().position(String::is_empty) {
+            return Err(wrong(format!("row {row} has no unit")));
+        }
         let (order, units, dropped) = match &self.units {
             Some(table) => table.read()?,
             None => {
@@ -315,7 +318,7 @@ mod tests {
             );
             assert_eq!(found.spikes.span_s(), (0.0, 2.0));
         }
-        // Samples at 10 Hz, and units as numbers, in NPZ and in the two files of a spike sorter.
+        // Samples at 10 Hz, and units as numbers.
         let float = |values: Vec<f64>| Array::F64(ndarray::Array1::from(values).into_dyn());
         let arrays = BTreeMap::from([
             ("time".to_owned(), float(vec![3.0, 5.0, 1.0])),
@@ -326,6 +329,16 @@ mod tests {
         sampled.spikes.sampling_hz = Some(10.0);
         let found = sampled.read().unwrap();
         assert_eq!((found.units.column("unit").unwrap().text(0), found.spikes.unit(1)), ("2".into(), &[0.1, 0.3][..]));
+        // A sorter writes samples as (spikes, 1) of u64 and clusters as i32.
+        let samples = ndarray::array![[3_u64], [5], [1]];
+        ndarray_npy::write_npy(at("spike_times.npy"), &samples).unwrap();
+        ndarray_npy::write_npy(at("spike_clusters.npy"), &ndarray::array![7_i32, 2, 7]).unwrap();
+        let mut pair = tables(&at("spike_times.npy"));
+        pair.spikes.sampling_hz = Some(10.0);
+        pair.spikes.units_path = Some(at("spike_clusters.npy"));
+        assert_eq!(pair.read().unwrap().spikes, found.spikes);
+        ndarray_npy::write_npy(at("spike_clusters.npy"), &ndarray::array![7_i32, 2]).unwrap();
+        assert!(pair.read().unwrap_err().to_string().contains("3 times and 2 units"));
     }
 
     #[test]
@@ -357,6 +370,7 @@ mod tests {
         };
         let nothing = |_: &mut EventTables| {};
         assert!(told("time,unit\n1,3\n,4\n", &nothing).contains("row 1 is NaN"));
+        assert!(told("time,unit\n1,a\n2,\n", &nothing).contains("row 1 has no unit"));
         assert!(told("t,unit\n1,3\n", &nothing).contains("time"));
         let spanned = |all: &mut EventTables| all.span_s = Some([0.0, 10.0]);
         assert!(told("time,unit\n30000,3\n1,3\n", &spanned).contains("then give sampling_hz"));

@@ -160,6 +160,19 @@ impl NetworkDescription {
         Ok(())
     }
 
+    /// Steps in a time.
+    ///
+    /// # Errors
+    /// If it is no whole number of steps.
+    pub fn steps_in(&self, ms: f64) -> Result<u64> {
+        let dt = self.dt_ms;
+        let steps = (ms / dt).round();
+        if steps < 1.0 || (steps * dt - ms).abs() > 1e-9 * ms {
+            return Err(Error::Description(format!("dt_ms is {dt}: it does not divide {ms} ms, as 0.1 does")));
+        }
+        Ok(steps as u64)
+    }
+
     /// Number of the receptor of a projection.
     pub(crate) fn receptor_of(&self, projection: &Projection) -> Result<usize> {
         self.population(&projection.to)?.1.receptor(&projection.receptor, &projection.to)

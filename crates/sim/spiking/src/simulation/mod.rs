@@ -7,6 +7,7 @@
 //! way to them and the rows of synapses onto them, so that threads share nothing but the list of spikes; events of a step are
 //! added in the order of projections and sources whatever the number of shards, so that the bytes are the same.
 
+mod access;
 mod barrier;
 mod companion;
 mod delivery;
@@ -24,15 +25,14 @@ pub use companion::{Alone, Companion};
 pub use recorder::{Recording, WeightRecording};
 pub use snapshot::Snapshot;
 
-use rheobase_core::{Progress, Seed, SpikeTrains};
+use rheobase_core::{Progress, Seed};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::error::require_range;
 use crate::network::NetworkDescription;
-use crate::neuron::Neuron;
 use crate::{Error, Result};
-use engine::{Engine, Quantity};
+use engine::Engine;
 use recorder::Recorder;
 
 /// When to stop before the time is over; looked at every 100 ms.
@@ -192,7 +192,7 @@ impl Simulation {
     ) -> Result<Ending> {
         require_range("duration_ms", duration_ms, 0.0, 1e12)?;
         let dt = self.network.dt_ms;
-        let acts = companion.every_ms().map(|every_ms| self.steps_in(every_ms)).transpose()?;
+        let acts = companion.every_ms().map(|every_ms| self.network.steps_in(every_ms)).transpose()?;
         let end = self.steps + (duration_ms / dt).round() as u64;
         let begin = self.steps;
         let look = (LOOK_MS / dt).round().max(1.0) as u64;
@@ -227,19 +227,6 @@ impl Simulation {
         Ok(Ending::Finished)
     }
 
-    /// Steps in a time.
-    ///
-    /// # Errors
-    /// If it is no whole number of steps.
-    pub fn steps_in(&self, ms: f64) -> Result<u64> {
-        let dt = self.network.dt_ms;
-        let steps = (ms / dt).round();
-        if steps < 1.0 || (steps * dt - ms).abs() > 1e-9 * ms {
-            return Err(Error::Description(format!("dt_ms is {dt}: it does not divide {ms} ms, as 0.1 does")));
-        }
-        Ok(steps as u64)
-    }
-
     fn kept_spikes(&self) -> usize {
         let of = |k: usize| self.engine.spikes(k).iter().map(|s| s.len()).sum::<usize>();
         (0..self.network.populations.len()).map(of).sum()
@@ -265,118 +252,6 @@ impl Simulation {
             Some(Ending::TooManySpikes)
         } else {
             None
-        }
-    }
-
-    /// Spikes of a population so far, in s.
-    ///
-    /// # Errors
-    /// If there is no such population.
-    pub fn spike_trains(&self, population: &str) -> Result<SpikeTrains> {
-        let (index, described) = self.network.population(population)?;
-        let mut units = vec![Vec::new(); described.size];
-        for &(step, neuron) in self.engine.spikes(index).into_iter().flatten() {
-            units[neuron as usize].push((step + 1) as f64 * self.network.dt_ms * 1e-3);
-        }
-        SpikeTrains::from_units(units, (0.0, self.time_ms() * 1e-3)).map_err(|e| Error::Description(e.to_string()))
-    }
-
-    /// Steps and neurons of the spikes of a population from a step on, in the order of steps and then of neurons.
-    ///
-    /// # Errors
-    /// If there is no such population.
-    pub fn spikes_since(&self, population: &str, step: u64) -> Result<Vec<(u64, u32)>> {
-        let (index, _) = self.network.population(population)?;
-        let mut all = Vec::new();
-        for shard in self.engine.spikes(index) {
-            all.extend_from_slice(&shard[shard.partition_point(|(s, _)| *s < step)..]);
-        }
-        all.sort_unstable();
-        Ok(all)
-    }
-
-    /// Lets neurons of a population of relays spike at the end of a step to come; what they were told before is forgotten.
-    ///
-    /// # Errors
-    /// If there is no such population, its neurons are no relays, there is no such neuron, or the step is over.
-    pub fn fire(&mut self, population: &str, step: u64, neurons: &[u32]) -> Result<()> {
-        let (index, described) = self.network.population(population)?;
-        if !matches!(described.neuron, Neuron::Relay(_)) {
-            let problem = format!("neurons of population {population} spike by themselves: only relays are told to");
-            return Err(Error::Description(problem));
-        }
-        if let Some(stranger) = neurons.iter().find(|n| **n as usize >= described.size) {
-            let size = described.size;
-            return Err(Error::Description(format!("neuron {stranger} of population {population}, which has {size}")));
-        }
-        if step < self.steps {
-            return Err(Error::Description(format!("step {step} of population {population} is over")));
-        }
-        self.engine.fire(index, step, neurons);
-        Ok(())
-    }
-
-    /// Steps done.
-    pub fn steps(&self) -> u64 {
-        self.steps
-    }
-
-    /// What it was built of.
-    pub fn network(&self) -> &NetworkDescription {
-        &self.network
-    }
-
-    /// Spikes of each neuron from a time in ms on.
-    ///
-    /// # Errors
-    /// If there is no such population.
-    pub fn spike_counts(&self, population: &str, from_ms: f64) -> Result<Vec<u32>> {
-        let (index, described) = self.network.population(population)?;
-        let from = (from_ms / self.network.dt_ms).round() as u64;
-        let mut counts = vec![0; described.size];
-        for shard in self.engine.spikes(index) {
-            // Spikes of a shard are in the order of time.
-            let begin = shard.partition_point(|(step, _)| *step < from);
-            shard[begin..].iter().for_each(|(_, neuron)| counts[*neuron as usize] += 1);
-        }
-        Ok(counts)
-    }
-
-    /// Present voltages of a population in mV.
-    ///
-    /// # Errors
-    /// If there is no such population.
-    pub fn voltages_mv(&self, population: &str) -> Result<Vec<f64>> {
-        let (index, _) = self.network.population(population)?;
-        Ok(self.engine.values(index, Quantity::Voltage))
-    }
-
-    /// Stored synapses of a projection, by its number: source, target and present weight, ordered by target and source.
-    pub fn synapses_of(&self, projection: usize) -> Vec<(u32, u32, f32)> {
-        if projection < self.network.projections.len() { self.engine.synapses_of(projection) } else { vec![] }
-    }
-
-    /// Sets the rates in Hz of the neurons of a population of point processes.
-    ///
-    /// # Errors
-    /// If there is no such population, it is none of point processes, or the number of rates is not its size.
-    pub fn set_rates(&mut self, population: &str, rates_hz: &[f64]) -> Result<()> {
-        let (index, described) = self.network.population(population)?;
-        if rates_hz.len() != described.size {
-            let problem = format!("{} rates for {} neurons of population {population}", rates_hz.len(), described.size);
-            return Err(Error::Description(problem));
-        }
-        let most = 1000.0 / self.network.dt_ms;
-        rates_hz
-            .iter()
-            .try_for_each(|r| require_range(format!("a rate of {population}"), *r, 0.0, most).map(|_| ()))?;
-        self.engine.set_rates(index, rates_hz)
-    }
-
-    /// Gives a reward now to a projection with eligibility, by its number.
-    pub fn reward(&mut self, projection: usize, size: f64) {
-        if projection < self.network.projections.len() {
-            self.engine.reward(projection, size, self.steps);
         }
     }
 }

@@ -118,7 +118,7 @@ impl<'a> Circuit<'a> {
 
     /// One act: what arrived, a millisecond of every copy, and the spikes that leave.
     fn go_on(&mut self, simulation: &mut Simulation) -> Result<()> {
-        let every = simulation.steps_in(1.0)?;
+        let every = simulation.network().steps_in(1.0)?;
         let now = simulation.steps();
         for population in &mut self.populations {
             population.gather(simulation, now, every)?;

@@ -82,6 +82,11 @@ pub fn sign(name: &str) -> i8 {
 }
 
 impl ArchitecturePart {
+    /// Memory of its training in MiB. Inputs are not known yet; a thousand synapses stand for them.
+    pub fn memory_mib(&self) -> u64 {
+        768 + (self.network(&vec![String::new(); 1000]).parameter_count() * 20 / (1 << 20)) as u64
+    }
+
     /// What is wrong with it, whatever the inputs; branches can only be checked against them.
     pub fn complaints(&self) -> Vec<Complaint> {
         if matches!(self, Self::LeakyMemory { branches: Some(_), .. }) {

@@ -11,7 +11,6 @@ use rheobase_core::{Estimate, Interval};
 use rheobase_data::Table;
 use rheobase_pipeline::store::{read_sealed, write_sealed};
 use rheobase_pipeline::{Complaint, Context, Input, Outcome, OutputInfo, Role, StageError};
-use rheobase_rate::device;
 use rheobase_report::figure::{Bar, Bars};
 use rheobase_surrogate::data::Dataset;
 use rheobase_surrogate::loss::{Loss, SpikeLoss};
@@ -23,7 +22,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::architecture::ArchitecturePart;
-use super::{TrialsArtifact, load, stopped};
+use super::{TrialsArtifact, device_of, load, require_plain, stopped};
 use crate::draw::metric;
 use crate::kind::{Kind, complaint, failed, main_output, threads};
 use crate::model::checkpoint::FolderCheckpoints;
@@ -100,20 +99,12 @@ impl Kind for ComplexityIndex {
                 "name trials: neurons = { pyramidal = \"data.trials\" }",
             ));
         }
-        let plain = |name: &str| !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-        for name in p.neurons.keys().filter(|name| !plain(name)) {
-            all.push(complaint(
-                &["neurons"],
-                format!("`{name}` cannot begin the name of a metric"),
-                "use letters, digits and _",
-            ));
-        }
+        all.extend(require_plain("neurons", p.neurons.keys()));
         all
     }
 
     fn memory_mib(p: &ComplexityParameters) -> u64 {
-        let names = vec![String::new(); 1000];
-        768 + (p.architecture.network(&names).parameter_count() * 20 / (1 << 20)) as u64
+        p.architecture.memory_mib()
     }
 
     fn run(p: &ComplexityParameters, context: &Context<'_>) -> Result<Outcome, StageError> {
@@ -178,10 +169,7 @@ impl ComplexityParameters {
         let surroundings = Surroundings {
             seed: context.seed.child("complexity").index(repetition),
             threads: threads(),
-            device: match context.device.as_str() {
-                "cpu" => None,
-                device => Some(device::by_name(device).map_err(failed)?),
-            },
+            device: device_of(context)?,
             progress: context.progress,
             checkpoints: &mut checkpoints,
         };

@@ -185,3 +185,47 @@ fn draw(
     outcome.figure("covariance_axes", "Axes of the covariance", &caption, figure.svg().map_err(failed)?);
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ndarray::array;
+    use rheobase_receptive_field::stc::SignificantAxis;
+    use rheobase_surrogate::spikes::InputSpikes;
+
+    #[test]
+    fn input_is_counted_by_section_and_bin_with_the_oldest_bin_first() {
+        let names = ["excitatory, dend[0](0.2)", "excitatory, dend[0](0.8)", "excitatory, dend[1](0.5)"];
+        let names = names.map(String::from);
+        // Bins of 10 ms: section 0 has spikes in bins 0, 0 and 2, section 1 in bins 1 and 3.
+        let events = vec![(3, 0), (9, 1), (25, 1), (10, 2), (39, 2)];
+        let trial = Trial { input: InputSpikes::new(3, 45, events).unwrap(), ..Trial::default() };
+        let covariance = Covariance { bin_ms: 10, bins: 2, ..Covariance::default() };
+        let counted = covariance.count(&[trial.clone(), trial], &names, 0);
+        assert_eq!(counted.names, ["excitatory, dend[0]", "excitatory, dend[1]"]);
+        // The last 5 ms make no bin.
+        assert_eq!(counted.frames, [(0, 10), (0, 20), (0, 30), (1, 10), (1, 20), (1, 30)]);
+        let once = array![[2.0, 0.0, 0.0, 1.0], [0.0, 1.0, 1.0, 0.0], [1.0, 0.0, 0.0, 1.0]];
+        assert_eq!(counted.stimuli.slice(s![..3, ..]), once);
+        assert_eq!(counted.stimuli.slice(s![3.., ..]), once);
+    }
+
+    #[test]
+    fn planes_overlap_by_their_angle_and_not_by_their_axes() {
+        let of = |axes: [[f64; 3]; 2]| NestedResult {
+            average: array![0.0, 0.0, 0.0],
+            eigenvalues: vec![],
+            null_band: (0.0, 0.0),
+            first_p: 0.0,
+            axes: axes.map(|a| SignificantAxis { axis: a.to_vec().into(), eigenvalue: 2.0, p: 0.0 }).to_vec(),
+        };
+        let half = 0.5_f64.sqrt();
+        let plane = of([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]);
+        let turned = of([[half, half, 0.0], [half, -half, 0.0]]);
+        assert!((overlap(&plane, &turned, 2).unwrap() - 1.0).abs() < 1e-12);
+        // One axis shared, the other at a right angle to the plane.
+        let across = of([[0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]);
+        assert!((overlap(&plane, &across, 2).unwrap() - 0.5).abs() < 1e-12);
+        assert_eq!(overlap(&plane, &across, 0), None);
+    }
+}

@@ -12,8 +12,8 @@ use rheobase_surrogate::metrics::functional_complexity_index;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::SurrogateArtifact;
 use super::quality::Quality;
+use super::{SurrogateArtifact, require_plain};
 use crate::draw::{chart, metric, series};
 use crate::kind::{Kind, complaint, main_output};
 
@@ -95,12 +95,8 @@ impl Kind for SurrogateCurves {
             let message = format!("share_of_best is {}: above 0, at most 1", p.share_of_best);
             all.push(complaint(&["share_of_best"], message, "0.98 is usual"));
         }
-        let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        all.extend(require_plain("lines", p.lines.keys()));
         for (name, surrogates) in &p.lines {
-            if name.is_empty() || !name.chars().all(plain) {
-                let message = format!("`{name}` cannot begin the name of a metric");
-                all.push(complaint(&["lines"], message, "use letters, digits and _"));
-            }
             if surrogates.len() < 2 {
                 let message = format!("line `{name}` has {} surrogates: at least 2", surrogates.len());
                 all.push(complaint(&["lines", name], message, "name more surrogates"));

@@ -3,8 +3,8 @@
 use rheobase_core::{Estimate, Interval};
 use rheobase_data::Table;
 use rheobase_pipeline::{Complaint, Context, Input, InputHandle, Outcome, OutputInfo, Role, StageError};
+use rheobase_rate::NamedArray;
 use rheobase_rate::training::EpochRecord;
-use rheobase_rate::{NamedArray, device};
 use rheobase_report::figure::Marks;
 use rheobase_surrogate::Surrogate;
 use rheobase_surrogate::data::Dataset;
@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use super::architecture::{ArchitecturePart, sign};
 use super::quality::Quality;
-use super::{TrialsArtifact, load, stopped};
+use super::{TrialsArtifact, device_of, load, stopped};
 use crate::artifact::{from_safetensors, to_safetensors};
 use crate::draw::{chart, metric, series};
 use crate::kind::{Kind, complaint, failed, main_output, threads};
@@ -71,9 +71,7 @@ impl Kind for Imitation {
     }
 
     fn memory_mib(p: &SurrogateParameters) -> u64 {
-        // Inputs are not known yet; a thousand synapses stand for them.
-        let names = vec![String::new(); 1000];
-        768 + (p.architecture.network(&names).parameter_count() * 20 / (1 << 20)) as u64
+        p.architecture.memory_mib()
     }
 
     fn run(p: &SurrogateParameters, context: &Context<'_>) -> Result<Outcome, StageError> {
@@ -94,11 +92,7 @@ impl Kind for Imitation {
         let surroundings = Surroundings {
             seed: context.seed.child("surrogate"),
             threads: threads(),
-            device: if context.device == "cpu" {
-                None
-            } else {
-                Some(device::by_name(&context.device).map_err(failed)?)
-            },
+            device: device_of(context)?,
             progress: context.progress,
             checkpoints: &mut checkpoints,
         };

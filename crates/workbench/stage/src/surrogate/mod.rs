@@ -26,12 +26,14 @@ pub use trials::NeuronTrials;
 pub(crate) use imitation::load_surrogate;
 pub(crate) use trials::load_neuron;
 
-use rheobase_pipeline::{Artifact, InputHandle, Outcome, StageError};
+use rheobase_pipeline::{Artifact, Complaint, Context, InputHandle, Outcome, StageError};
+use rheobase_rate::device;
 use rheobase_surrogate::data::encoding::{decode, encode};
 use rheobase_surrogate::data::{Dataset, Teacher};
+use rheobase_surrogate::training::Device;
 use rheobase_surrogate::{Error, Surrogate};
 
-use crate::kind::failed;
+use crate::kind::{complaint, failed};
 
 /// Input spikes of a neuron and what it did with them.
 #[derive(Debug)]
@@ -93,6 +95,24 @@ fn load(input: &InputHandle) -> Result<Dataset, StageError> {
         input_names: serde_json::from_slice(&input.file(INPUTS)?).map_err(failed)?,
         trials: decode(&input.file(TRIALS)?).ok_or_else(damaged)?,
     })
+}
+
+/// The accelerator that a node trains on; none for the cpu.
+fn device_of(context: &Context<'_>) -> Result<Option<Device>, StageError> {
+    match context.device.as_str() {
+        "cpu" => Ok(None),
+        name => device::by_name(name).map(Some).map_err(failed),
+    }
+}
+
+/// Refuses names that cannot begin the name of a metric; they stand under `key`.
+fn require_plain<'a>(key: &str, names: impl Iterator<Item = &'a String>) -> Vec<Complaint> {
+    let plain = |name: &str| !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    let wrong = names.filter(|name| !plain(name));
+    let of = |name: &String| {
+        complaint(&[key], format!("`{name}` cannot begin the name of a metric"), "use letters, digits and _")
+    };
+    wrong.map(of).collect()
 }
 
 /// An error of the library, or that the user stopped the work.

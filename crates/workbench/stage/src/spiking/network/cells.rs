@@ -65,10 +65,9 @@ pub(super) fn complaints(p: &SpikingNetworkParameters) -> Vec<Complaint> {
             all.push(complaint(&["cells", name, "firing"], error.to_string(), "mend this bound"));
         }
     }
-    let steps = (1.0 / p.network.dt_ms).round();
-    if !p.cells.is_empty() && (steps * p.network.dt_ms - 1.0).abs() > 1e-9 {
-        let message = format!("dt_ms is {}, cells go on by milliseconds", p.network.dt_ms);
-        all.push(complaint(&["network", "dt_ms"], message, "take one that divides 1 ms, such as 0.1"));
+    if let Some(error) = p.network.steps_in(1.0).err().filter(|_| !p.cells.is_empty()) {
+        let remedy = "cells go on by milliseconds: take one that divides 1 ms";
+        all.push(complaint(&["network", "dt_ms"], error.to_string(), remedy));
     }
     all
 }
