@@ -6,52 +6,10 @@ use rheobase_ablation::effect::{TestSet, lesioned};
 use rheobase_ablation::group::{Controls, Group, group_effects, layer_effects};
 use rheobase_ablation::interaction::{pair_interaction, shapley_values};
 use rheobase_ablation::single::single_unit_effects;
-use rheobase_core::{
-    Activity, LayerInfo, Lesion, LesionManner, LesionTarget, Probe, Result, Seed, Silent, Stimulus, require_layer,
-};
+use rheobase_core::{LesionManner, Seed, Silent, Stimulus};
 
-/// y = W h with h = the stimulus itself.
-struct Linear {
-    w: Array2<f64>,
-}
-
-impl Probe for Linear {
-    fn stimulus_shape(&self) -> Vec<usize> {
-        vec![self.w.ncols()]
-    }
-    fn layers(&self) -> Vec<LayerInfo> {
-        vec![
-            LayerInfo { name: "hidden".into(), units: self.w.ncols() },
-            LayerInfo { name: "output".into(), units: self.w.nrows() },
-        ]
-    }
-    fn record(&self, stimulus: &Stimulus, layer: &str) -> Result<Activity> {
-        require_layer(self, layer)?;
-        Activity::from_static(if layer == "hidden" {
-            stimulus.frames().clone()
-        } else {
-            stimulus.frames().dot(&self.w.t())
-        })
-    }
-}
-
-impl Lesion for Linear {
-    fn output_with_lesion(
-        &self,
-        stimulus: &Stimulus,
-        target: &LesionTarget,
-        manner: LesionManner,
-        _seed: &Seed,
-    ) -> Result<Activity> {
-        require_layer(self, &target.layer)?;
-        let mut hidden = stimulus.frames().clone();
-        for &unit in &target.units {
-            let mean = hidden.column(unit).mean().unwrap();
-            hidden.column_mut(unit).fill(if manner == LesionManner::ClampToMean { mean } else { 0.0 });
-        }
-        Activity::from_static(hidden.dot(&self.w.t()))
-    }
-}
+mod linear;
+use linear::Linear;
 
 /// Two classes, each signalled by two redundant units; unit 4 is constant and has no weight on the difference.
 fn redundant() -> (Linear, Stimulus, Vec<usize>) {

@@ -57,7 +57,7 @@ fn groups_are_left_out_whole() {
 
 #[test]
 fn p_values_are_uniform_where_there_is_nothing_to_read() {
-    let ps: Vec<f64> = (0..200)
+    let ps: Vec<f64> = (0..1000)
         .map(|set| {
             let (x, labels) = classes(24, 0.0, 100 + set);
             let seed = Seed::root(set);

@@ -3,12 +3,17 @@
 
 use ndarray::Array2;
 use rand::RngExt;
+use rand::seq::SliceRandom;
 use rheobase_core::Seed;
 use rheobase_core::inference::kolmogorov_smirnov;
 use rheobase_core::statistics::permutation_p;
+use rheobase_receptive_field::glm::rescaling::time_rescaling;
 use rheobase_receptive_field::glm::{Family, fit};
+use rheobase_receptive_field::modulation::vector_strength;
+use rheobase_receptive_field::separability::{separability, shuffled_separability};
 use rheobase_receptive_field::spatial::information::{Shuffle, shuffled, spatial_information};
-use rheobase_receptive_field::spatial::map::{MapParameters, Path, rate_map};
+use rheobase_receptive_field::spatial::map::{MapParameters, Path, Smoothing, rate_map};
+use rheobase_receptive_field::spatial::precession::phase_precession;
 use rheobase_receptive_field::stc::{NestedTest, nested_test};
 
 fn require_uniform(name: &str, ps: &[f64]) {
@@ -63,7 +68,7 @@ fn spatial_information_against_shifted_spikes() {
                 bins: [1, 8],
                 x_range: (0.0, 100.0),
                 y_range: (0.0, 0.0),
-                smoothing_bins: 0.0,
+                smoothing: Smoothing::Gaussian { sd_bins: 0.0 },
                 least_occupancy_s: 0.0,
                 least_speed: 0.0,
             };
@@ -99,4 +104,50 @@ fn walds_intervals_of_generalised_linear_models_cover() {
         .count() as f64
         / 1000.0;
     assert!((covered - 0.95).abs() < 0.02, "{covered}");
+}
+
+#[test]
+fn phase_locking_separability_and_rescaled_time() {
+    let of = |name: &str, f: &dyn Fn(&Seed) -> f64| {
+        let ps: Vec<f64> = (0..1000).map(|set| f(&Seed::root(4).child(name).index(set))).collect();
+        require_uniform(name, &ps);
+    };
+    of("vector strength of spikes that know no phase", &|seed| {
+        let mut stream = seed.stream();
+        let spikes: Vec<f64> = (0..30).map(|_| stream.random_range(0.0..2.0)).collect();
+        vector_strength(&spikes, 7.0).unwrap().rayleigh_p()
+    });
+    of("separability of noise against its entries shuffled", &|seed| {
+        let filter = normal(6, 5, &seed.child("filter"));
+        let null = shuffled_separability(filter.view(), 39, &seed.child("shuffle")).unwrap();
+        permutation_p(separability(filter.view()).unwrap(), &null)
+            - seed.child("step").stream().random_range(0.0..1.0 / 40.0)
+    });
+    of("time rescaled by the true rate", &|seed| {
+        let mut stream = seed.stream();
+        let expected: Vec<f64> = (0..20_000).map(|k| 0.002 * (1.0 + 0.8 * (0.003 * f64::from(k)).sin())).collect();
+        let counts: Vec<f64> = expected.iter().map(|p| f64::from(u8::from(stream.random_bool(*p)))).collect();
+        time_rescaling(&expected, &counts).unwrap().test.p
+    });
+}
+
+#[test]
+fn phase_precession_against_permuted_phases() {
+    let ps: Vec<f64> = (0..1000)
+        .map(|set| {
+            let seed = Seed::root(5).index(set);
+            let mut stream = seed.child("spikes").stream();
+            let ways: Vec<f64> = (0..25).map(|_| stream.random_range(0.0..1.0)).collect();
+            let mut phases: Vec<f64> = (0..25).map(|_| stream.random_range(0.0..std::f64::consts::TAU)).collect();
+            let observed = phase_precession(&ways, &phases, 1.0).unwrap().residual_length;
+            let null: Vec<f64> = (0..19)
+                .map(|_| {
+                    phases.shuffle(&mut stream);
+                    phase_precession(&ways, &phases, 1.0).unwrap().residual_length
+                })
+                .collect();
+            permutation_p(observed, &null) - stream.random_range(0.0..1.0 / 20.0)
+        })
+        .collect();
+    require_uniform("phase precession", &ps);
 }

@@ -325,62 +325,6 @@ impl DualBootstrap {
     }
 }
 
-/// Weights of a weighted model: the non-negative combination of component RDMs nearest to a target in the least-squares sense
-/// (Lawson & Hanson 1974).
-///
-/// # Errors
-/// If there is no component or the conditions differ.
-pub fn fit_weights(components: &[Rdm], target: &Rdm) -> Result<Vec<f64>> {
-    let Some(first) = components.first() else { return Err(Error::Input("a weighted model needs components".into())) };
-    if let Some(odd) = components.iter().find(|c| c.conditions() != target.conditions()) {
-        return Err(Error::ConditionMismatch { left: odd.conditions(), right: target.conditions() });
-    }
-    let a = Array2::from_shape_fn((first.condensed().len(), components.len()), |(i, j)| components[j].condensed()[i]);
-    non_negative_least_squares(&a, target.condensed())
-}
-
-fn non_negative_least_squares(a: &Array2<f64>, b: &[f64]) -> Result<Vec<f64>> {
-    let k = a.ncols();
-    let normal = rheobase_linalg::gram(a.view());
-    let rhs: Vec<f64> = (0..k).map(|j| a.column(j).iter().zip(b).map(|(x, y)| x * y).sum()).collect();
-    let mut x = vec![0.0; k];
-    let mut active = vec![false; k];
-    let scale = rhs.iter().fold(0.0_f64, |m, v| m.max(v.abs())).max(f64::MIN_POSITIVE);
-    for _ in 0..3 * k + 10 {
-        let gradient = |x: &[f64], j: usize| rhs[j] - (0..k).map(|i| normal[[j, i]] * x[i]).sum::<f64>();
-        let best = (0..k).filter(|&j| !active[j]).max_by(|&p, &q| gradient(&x, p).total_cmp(&gradient(&x, q)));
-        let Some(enter) = best.filter(|&j| gradient(&x, j) > 1e-12 * scale) else { break };
-        active[enter] = true;
-        loop {
-            let set: Vec<usize> = (0..k).filter(|&j| active[j]).collect();
-            let sub = Array2::from_shape_fn((set.len(), set.len()), |(i, j)| normal[[set[i], set[j]]]);
-            let side = Array2::from_shape_fn((set.len(), 1), |(i, _)| rhs[set[i]]);
-            let z = rheobase_linalg::least_squares(sub.view(), side.view())?.solution;
-            if z.iter().all(|&v| v > 0.0) {
-                set.iter().enumerate().for_each(|(i, &j)| x[j] = z[[i, 0]]);
-                break;
-            }
-            let step = set
-                .iter()
-                .enumerate()
-                .filter(|(i, _)| z[[*i, 0]] <= 0.0)
-                .map(|(i, &j)| x[j] / (x[j] - z[[i, 0]]))
-                .fold(1.0_f64, f64::min);
-            for (i, &j) in set.iter().enumerate() {
-                x[j] += step * (z[[i, 0]] - x[j]);
-                if x[j] <= 1e-15 {
-                    x[j] = 0.0;
-                    active[j] = false;
-                }
-            }
-            if !active.iter().any(|&f| f) {
-                break;
-            }
-        }
-    }
-    Ok(x)
-}
-
 /// Responses averaged into one RDM for each of several repeats: shape (repeats, conditions, units).
 ///
 /// # Errors

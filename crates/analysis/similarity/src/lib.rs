@@ -15,7 +15,8 @@
 //! | [`streaming`] | CKA and CCA of any number of stimuli in memory of units x units | |
 //! | [`geometry`] | participation ratio, tangling, jPCA, dPCA (Churchland 2012; Kobak 2016; Russo 2018) | `dPCA`, `jPCA` |
 //! | [`dynamics`] | dynamical similarity of linear maps (Ostrow 2023) | `DSA` |
-//! | [`inference`] | noise ceilings, bootstrap over subjects and conditions, weighted models (Nili 2014; Schuett 2023) | `rsatoolbox.inference` |
+//! | [`inference`] | noise ceilings, bootstrap over subjects and conditions (Nili 2014; Schuett 2023) | `rsatoolbox.inference` |
+//! | [`models`] | selected, interpolated and weighted models, judged on left-out conditions and subjects | `rsatoolbox.model` |
 
 pub mod cca;
 pub mod cka;
@@ -26,6 +27,7 @@ pub mod geometry;
 pub mod inference;
 pub mod kernel;
 pub mod matching;
+pub mod models;
 pub mod neighbours;
 pub mod noise;
 pub mod predictivity;

@@ -74,6 +74,22 @@ impl Path {
     }
 }
 
+/// How spikes and occupancy are smoothed, apart from each other, before they are divided.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Smoothing {
+    /// A Gaussian of this standard deviation in bins; 0 for none.
+    Gaussian {
+        /// Standard deviation in bins.
+        sd_bins: f64,
+    },
+    /// The smallest circle around each bin of radius r >= alpha / (n sqrt(s)) in bins, with n frames and s spikes in it
+    /// (Skaggs, McNaughton, Wilson & Barnes 1996): wide where little is known, narrow where much is.
+    Adaptive {
+        /// The larger, the smoother.
+        alpha: f64,
+    },
+}
+
 /// How a map is made.
 #[derive(Debug, Clone, PartialEq)]
 pub struct MapParameters {
@@ -83,8 +99,8 @@ pub struct MapParameters {
     pub y_range: (f64, f64),
     /// Range of x.
     pub x_range: (f64, f64),
-    /// Standard deviation of the Gaussian that smooths spikes and occupancy, in bins; 0 for none.
-    pub smoothing_bins: f64,
+    /// How spikes and occupancy are smoothed.
+    pub smoothing: Smoothing,
     /// Bins the animal was in for less than this have no rate.
     pub least_occupancy_s: f64,
     /// Frames slower than this are left out.
@@ -134,10 +150,12 @@ pub fn rate_map(path: &Path, spikes_s: &[f64], p: &MapParameters) -> Result<Rate
         let row = if rows == 1 { Some(0) } else { place(y, p.y_range, rows) };
         Some((row?, place(x, p.x_range, columns)?))
     };
-    let (mut occupancy, mut counts) = (Array2::zeros((rows, columns)), Array2::zeros((rows, columns)));
+    let zeros = || Array2::<f64>::zeros((rows, columns));
+    let (mut occupancy, mut frames, mut counts) = (zeros(), zeros(), zeros());
     for frame in 0..path.frames() {
         if let Some(bin) = bin_of(frame) {
             occupancy[bin] += path.seconds[frame];
+            frames[bin] += 1.0;
         }
     }
     for spike in spikes_s {
@@ -148,12 +166,61 @@ pub fn rate_map(path: &Path, spikes_s: &[f64], p: &MapParameters) -> Result<Rate
     if !occupancy.iter().any(|o| *o > 0.0 && *o >= p.least_occupancy_s) {
         return Err(Error::TooFew { what: "a rate map", of: "visited bins", needed: 1, found: 0 });
     }
-    let (above, below) = (smooth(&counts, p.smoothing_bins), smooth(&occupancy, p.smoothing_bins));
+    let (above, below) = match p.smoothing {
+        Smoothing::Gaussian { sd_bins } => (smooth(&counts, sd_bins), smooth(&occupancy, sd_bins)),
+        Smoothing::Adaptive { alpha } if alpha.is_nan() || alpha <= 0.0 => {
+            return Err(Error::Parameter { what: "alpha of adaptive smoothing", found: alpha, allowed: "above 0" });
+        }
+        Smoothing::Adaptive { alpha } => adaptive(&counts, &occupancy, &frames, alpha),
+    };
     let rate_hz = Array2::from_shape_fn((rows, columns), |bin| {
         let visited = occupancy[bin] > 0.0 && occupancy[bin] >= p.least_occupancy_s;
         if visited { above[bin] / below[bin] } else { f64::NAN }
     });
     Ok(RateMap { occupancy_s: occupancy, spikes: counts, rate_hz })
+}
+
+/// Sums of spikes and occupancy over the circle that adaptive smoothing gives each bin; at most the whole map.
+fn adaptive(
+    counts: &Array2<f64>,
+    occupancy: &Array2<f64>,
+    frames: &Array2<f64>,
+    alpha: f64,
+) -> (Array2<f64>, Array2<f64>) {
+    let (rows, columns) = counts.dim();
+    // Bins by their distance, so that a circle grows by the next few.
+    let mut rings: Vec<(usize, isize, isize)> = Vec::new();
+    for i in 1 - rows as isize..rows as isize {
+        rings.extend((1 - columns as isize..columns as isize).map(|j| ((i * i + j * j) as usize, i, j)));
+    }
+    rings.sort_unstable();
+    let (mut above, mut below) = (Array2::zeros((rows, columns)), Array2::zeros((rows, columns)));
+    for i in 0..rows {
+        for j in 0..columns {
+            let (mut spikes, mut seconds, mut n) = (0.0, 0.0, 0.0_f64);
+            let mut at = 0;
+            while at < rings.len() {
+                let squared = rings[at].0;
+                while at < rings.len() && rings[at].0 == squared {
+                    let (r, c) = (i as isize + rings[at].1, j as isize + rings[at].2);
+                    if (0..rows as isize).contains(&r) && (0..columns as isize).contains(&c) {
+                        let bin = [r as usize, c as usize];
+                        spikes += counts[bin];
+                        seconds += occupancy[bin];
+                        n += frames[bin];
+                    }
+                    at += 1;
+                }
+                // The circle reaches to the borders of its bins. Without a spike it grows on.
+                let radius = (squared as f64).sqrt() + 0.5;
+                if n > 0.0 && spikes > 0.0 && radius >= alpha / (n * f64::sqrt(spikes)) {
+                    break;
+                }
+            }
+            (above[[i, j]], below[[i, j]]) = (spikes, seconds);
+        }
+    }
+    (above, below)
 }
 
 /// Gaussian smoothing along both axes (standard deviation in bins), cut at three standard deviations and at the borders.
@@ -197,7 +264,7 @@ mod tests {
             bins: [1, 5],
             y_range: (0.0, 0.0),
             x_range: (-0.5, 4.5),
-            smoothing_bins: 0.0,
+            smoothing: Smoothing::Gaussian { sd_bins: 0.0 },
             least_occupancy_s: 0.0,
             least_speed: 0.0,
         }
@@ -211,9 +278,26 @@ mod tests {
         }
         assert_eq!(map.spikes.row(0).to_vec(), [2.0, 1.0, 0.0, 1.0, 0.0]);
         assert!((map.rate_hz[[0, 0]] - 4.0).abs() < 1e-12 && map.rate_hz[[0, 4]].is_nan());
-        let smoothed =
-            rate_map(&track(), &[0.05, 0.1], &MapParameters { smoothing_bins: 1.0, ..parameters() }).unwrap();
+        let smoothed = rate_map(&track(), &[0.05, 0.1], &with(Smoothing::Gaussian { sd_bins: 1.0 })).unwrap();
         assert!(smoothed.rate_hz[[0, 0]] < 4.0 && smoothed.rate_hz[[0, 1]] > 0.0 && smoothed.rate_hz[[0, 4]].is_nan());
+    }
+
+    fn with(smoothing: Smoothing) -> MapParameters {
+        MapParameters { smoothing, ..parameters() }
+    }
+
+    #[test]
+    fn adaptive_circles_are_as_wide_as_what_is_known_asks_for() {
+        // Five frames and two spikes in the first bin: alone it asks for a radius of alpha / (5 sqrt 2).
+        let spikes = [0.05, 0.1];
+        let narrow = rate_map(&track(), &spikes, &with(Smoothing::Adaptive { alpha: 3.0 })).unwrap();
+        assert!((narrow.rate_hz[[0, 0]] - 4.0).abs() < 1e-12);
+        // The second bin must reach the first for spikes: bins 0 to 2, 2 spikes in 1.5 s.
+        assert!((narrow.rate_hz[[0, 1]] - 2.0 / 1.5).abs() < 1e-12);
+        // A larger alpha takes the neighbour in: 10 frames, radius 1.5 >= 20 / (10 sqrt 2).
+        let wide = rate_map(&track(), &spikes, &with(Smoothing::Adaptive { alpha: 20.0 })).unwrap();
+        assert!((wide.rate_hz[[0, 0]] - 2.0).abs() < 1e-12 && wide.rate_hz[[0, 4]].is_nan());
+        assert!(rate_map(&track(), &spikes, &with(Smoothing::Adaptive { alpha: 0.0 })).is_err());
     }
 
     #[test]

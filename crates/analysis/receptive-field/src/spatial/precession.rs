@@ -1,8 +1,9 @@
 //! Phase precession: regression of a circular on a linear variable (Kempter et al. 2012).
+//!
+//! No p-value comes with it: the normal approximation for the correlation takes the slope as given, but the slope is the best of many,
+//! so it calls noise significant too often. Permute the phases over the spikes and fit anew.
 
 use std::f64::consts::TAU;
-
-use rheobase_core::special::normal_cdf;
 
 use crate::{Error, Result};
 
@@ -17,8 +18,6 @@ pub struct CircularLinear {
     pub residual_length: f64,
     /// Circular-linear correlation coefficient, -1 to 1.
     pub correlation: f64,
-    /// Two-sided p-value (normal approximation).
-    pub p: f64,
 }
 
 /// Finds the slope within +-`most_cycles` cycles per unit of position that makes residual phases most alike.
@@ -69,31 +68,28 @@ pub fn phase_precession(positions: &[f64], phases_rad: &[f64], most_cycles: f64)
     }
     let slope_rad = 0.5 * (a + b);
     let (residual_length, offset) = resultant(slope_rad);
-    let (correlation, p) = correlation(positions, phases_rad, slope_rad);
-    Ok(CircularLinear { slope_rad, offset_rad: offset.rem_euclid(TAU), residual_length, correlation, p })
+    let correlation = correlation(positions, phases_rad, slope_rad);
+    Ok(CircularLinear { slope_rad, offset_rad: offset.rem_euclid(TAU), residual_length, correlation })
 }
 
 /// The linear variable is wrapped with the slope found, then correlated with the phase (Jammalamadaka & SenGupta 2001).
-fn correlation(positions: &[f64], phases: &[f64], slope: f64) -> (f64, f64) {
+fn correlation(positions: &[f64], phases: &[f64], slope: f64) -> f64 {
     let wrapped: Vec<f64> = positions.iter().map(|x| (slope.abs() * x).rem_euclid(TAU)).collect();
     let mean_angle = |angles: &[f64]| {
         let (re, im) = angles.iter().fold((0.0, 0.0), |(re, im), a| (re + a.cos(), im + a.sin()));
         im.atan2(re)
     };
     let (mx, mp) = (mean_angle(&wrapped), mean_angle(phases));
-    let (mut xx, mut pp, mut xp, mut xxpp) = (0.0, 0.0, 0.0, 0.0);
+    let (mut xx, mut pp, mut xp) = (0.0, 0.0, 0.0);
     for (x, phase) in wrapped.iter().zip(phases) {
         let (a, b) = ((x - mx).sin(), (phase - mp).sin());
         xx += a * a;
         pp += b * b;
         xp += a * b;
-        xxpp += a * a * b * b;
     }
-    let n = positions.len() as f64;
     let rho = xp / (xx * pp).sqrt();
-    let z = rho * (n * (xx / n) * (pp / n) / (xxpp / n)).sqrt();
     // The wrapped variable rises; a falling phase shows as a negative correlation.
-    (if rho.is_finite() { rho } else { 0.0 }, 2.0 * (1.0 - normal_cdf(z.abs())))
+    if rho.is_finite() { rho } else { 0.0 }
 }
 
 #[cfg(test)]
@@ -112,7 +108,7 @@ mod tests {
         let found = phase_precession(&positions, &phases, 0.05).unwrap();
         assert!((found.slope_rad * 40.0 + TAU).abs() < 0.1, "{found:?}");
         assert!((found.offset_rad - 5.0).abs() < 0.1 && found.residual_length > 0.95);
-        assert!(found.correlation < -0.8 && found.p < 1e-6, "{found:?}");
+        assert!(found.correlation < -0.8, "{found:?}");
         let random: Vec<f64> = positions.iter().map(|_| stream.random_range(0.0..TAU)).collect();
         let none = phase_precession(&positions, &random, 0.05).unwrap();
         assert!(none.residual_length < 0.2 && none.correlation.abs() < 0.25, "{none:?}");

@@ -1,6 +1,7 @@
 //! What measurements are compared with: other models, published figures.
 
 mod cka;
+mod fitted_models;
 mod population_similarity;
 mod predictivity;
 mod published_target;

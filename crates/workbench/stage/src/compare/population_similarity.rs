@@ -7,10 +7,10 @@ use rheobase_core::{Estimate, NullDistribution};
 use rheobase_data::Table;
 use rheobase_pipeline::{Context, Input, Outcome, OutputInfo, Role, StageError};
 use rheobase_report::figure::Heatmap;
-use rheobase_similarity::cca::{CrossValidation, cca, cross_validated_cca, pwcca, svcca};
+use rheobase_similarity::cca::{CrossValidation, cca, cross_validated_cca, mean_correlation, pwcca, ridge_cca, svcca};
 use rheobase_similarity::kernel::rbf_cka;
 use rheobase_similarity::matching::{soft_matching_correlation, soft_matching_distance};
-use rheobase_similarity::neighbours::{Closeness, mutual_nearest_neighbours};
+use rheobase_similarity::neighbours::{Closeness, cknna, mutual_nearest_neighbours};
 use rheobase_similarity::{Bias, Error, linear_cka, shape};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -57,6 +57,18 @@ pub enum Measure {
     SoftMatching {},
     /// Distance of units matched by optimal transport.
     SoftMatchingDistance {},
+    /// Mean canonical correlation with each covariance shrunk towards its mean variance.
+    RidgeCca {
+        /// From 0 (CCA) to 1 (PLS).
+        #[serde(default = "tenth")]
+        shrinkage: f64,
+    },
+    /// Unbiased alignment of inner products restricted to mutual nearest neighbours (Huh et al. 2024).
+    Cknna {
+        /// Neighbours.
+        #[serde(default = "ten")]
+        k: usize,
+    },
     /// Share of nearest neighbours that both sides agree on.
     MutualNeighbours {
         /// Neighbours.
@@ -67,6 +79,9 @@ pub enum Measure {
 
 fn one() -> f64 {
     1.0
+}
+fn tenth() -> f64 {
+    0.1
 }
 fn share() -> f64 {
     0.99
@@ -90,6 +105,8 @@ impl Measure {
             Self::Shape { alpha } => format!("angular shape distance, alpha {alpha} (rad)"),
             Self::SoftMatching {} => "soft matching correlation".into(),
             Self::SoftMatchingDistance {} => "soft matching distance".into(),
+            Self::RidgeCca { shrinkage } => format!("mean ridge CCA, shrinkage {shrinkage}"),
+            Self::Cknna { k } => format!("CKNNA, {k} neighbours, unbiased"),
             Self::MutualNeighbours { k } => format!("mutual {k} nearest neighbours"),
         }
     }
@@ -104,7 +121,7 @@ impl Measure {
             Self::CrossValidatedCca { folds } => {
                 let p = CrossValidation { folds, ..CrossValidation::default() };
                 let correlations = cross_validated_cca(x, y, &p, seed)?;
-                Ok(rheobase_similarity::cca::mean_correlation(&correlations))
+                Ok(mean_correlation(&correlations))
             }
             Self::Svcca { variance } => Ok(svcca(x, y, variance)?.mean()),
             Self::Pwcca {} => pwcca(x, y),
@@ -113,6 +130,8 @@ impl Measure {
             Self::Shape { alpha } => shape::angular_distance(x, y, alpha),
             Self::SoftMatching {} => soft_matching_correlation(x, y),
             Self::SoftMatchingDistance {} => soft_matching_distance(x, y),
+            Self::RidgeCca { shrinkage } => Ok(mean_correlation(&ridge_cca(x, y, shrinkage)?.0)),
+            Self::Cknna { k } => cknna(x, y, k, Closeness::Cosine),
             Self::MutualNeighbours { k } => mutual_nearest_neighbours(x, y, k, Closeness::Cosine),
         }
     }
@@ -156,7 +175,7 @@ impl Kind for PopulationSimilarity {
     type Parameters = PopulationSimilarityParameters;
     const ROLE: Role = Role::Compare;
     const KIND: &'static str = "population-similarity";
-    const VERSION: u32 = 2;
+    const VERSION: u32 = 3;
     const ABOUT: &'static str = "similarity of all pairs of layers by CCA, SVCCA, PWCCA, CKA, shape metrics, soft matching or mutual neighbours";
     const OUTPUTS: &'static [OutputInfo] = &[main_output("similarities")];
 
@@ -200,6 +219,7 @@ impl Kind for PopulationSimilarity {
         let table =
             Table::new().with("left", left)?.with("right", right)?.with("value", column)?.with("problem", why)?;
         outcome.table("pairs", table);
+        identified(p, &all, &values, &mut outcome);
         let labels: Vec<String> = all.iter().map(Population::label).collect();
         let top = values.iter().copied().filter(|v| v.is_finite()).fold(0.0, f64::max);
         let map = Heatmap {
@@ -213,6 +233,45 @@ impl Kind for PopulationSimilarity {
             format!("{} between layers, n = {} images; n/a where it does not exist.", p.measure.name(), rows.len());
         outcome.figure("similarity", "Similarity of layers", &caption, map.svg().map_err(failed)?);
         Ok(outcome)
+    }
+}
+
+/// Of the layers of one model, the share whose most similar layer in the other is the one of the same name (Kornblith et al. 2019);
+/// both ways, for models with the same layers.
+fn identified(p: &PopulationSimilarityParameters, all: &[Population], values: &Array2<f64>, outcome: &mut Outcome) {
+    let mut models: Vec<&str> = all.iter().map(|a| a.model.as_str()).collect();
+    models.dedup();
+    let of = |model: &str| (0..all.len()).filter(|k| all[*k].model == model).collect::<Vec<usize>>();
+    for (k, a) in models.iter().enumerate() {
+        for b in &models[k + 1..] {
+            let (left, right) = (of(a), of(b));
+            let same =
+                left.len() == right.len() && left.iter().zip(&right).all(|(i, j)| all[*i].layer == all[*j].layer);
+            if !same || left.len() < 2 {
+                continue;
+            }
+            let better = |x: f64, y: f64| if p.measure.is_distance() { x < y } else { x > y };
+            let best = |from: usize, among: &[usize]| {
+                let known = among.iter().copied().filter(|j| values[[from, *j]].is_finite());
+                known.reduce(|b, j| if better(values[[from, j]], values[[from, b]]) { j } else { b })
+            };
+            let hits = |from: &[usize], to: &[usize]| {
+                from.iter().enumerate().filter(|(rank, i)| best(**i, to) == Some(to[*rank])).count()
+            };
+            let found = hits(&left, &right) + hits(&right, &left);
+            let n = 2 * left.len();
+            let estimate = Estimate::new(
+                found as f64 / n as f64,
+                "layers identified in the other model",
+                &p.measure.name(),
+                n,
+                "layers",
+            );
+            outcome.metric(
+                &format!("identified.{a}~{b}"),
+                estimate.with_interval(rheobase_core::statistics::wilson_interval(found, n)),
+            );
+        }
     }
 }
 

@@ -10,6 +10,7 @@ use rheobase_similarity::{Comparator, Rdm, compare_rdms};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::compare::fitted_models::{self, FittedModel};
 use crate::data::dissimilarities::{DissimilarityMatrices, load};
 use crate::kind::{Kind, complaint, failed, main_output, threads};
 
@@ -78,6 +79,9 @@ pub struct RepresentationalModelsParameters {
     #[serde(default = "draws")]
     #[schemars(range(min = 50, max = 100_000))]
     pub draws: usize,
+    /// Models made of the others, each judged with conditions and subjects that it was not fitted to.
+    #[serde(default)]
+    pub fitted: Vec<FittedModel>,
 }
 
 fn rho_a() -> ComparatorChoice {
@@ -97,7 +101,7 @@ impl Kind for RepresentationalModels {
     type Parameters = RepresentationalModelsParameters;
     const ROLE: Role = Role::Compare;
     const KIND: &'static str = "representational-models";
-    const VERSION: u32 = 2;
+    const VERSION: u32 = 3;
     const ABOUT: &'static str = "candidate models against the dissimilarities of several subjects: noise ceiling, bootstrap over subjects and conditions, false discovery rate";
     const OUTPUTS: &'static [OutputInfo] = &[main_output("similarities")];
 
@@ -105,13 +109,10 @@ impl Kind for RepresentationalModels {
         if p.comparator.comparator().is_whitened() && p.generalise_to != GeneraliseTo::Subjects {
             let message =
                 "whitened comparators need every pair of conditions, so conditions cannot be drawn".to_owned();
-            return vec![complaint(
-                &["generalise_to"],
-                message,
-                "set generalise_to = \"subjects\", or choose another comparator",
-            )];
+            let help = "set generalise_to = \"subjects\", or choose another comparator";
+            return vec![complaint(&["generalise_to"], message, help)];
         }
-        vec![]
+        fitted_models::complaints(&p.fitted)
     }
 
     fn run(p: &RepresentationalModelsParameters, context: &Context<'_>) -> Result<Outcome, StageError> {
@@ -166,6 +167,7 @@ impl Kind for RepresentationalModels {
             .with("p_above_zero", ps)?
             .with("q_above_zero", q)?;
         outcome.table("models", table);
+        bars.extend(fitted_models::judge(&p.fitted, &named.models, &subjects, comparator, context, &mut outcome)?);
         bars.sort_by(|a, b| b.value.total_cmp(&a.value));
         let figure = Bars {
             title: "similarity of models to the subjects".into(),
@@ -174,7 +176,7 @@ impl Kind for RepresentationalModels {
             band: Some((ceiling.lower, ceiling.upper, "noise ceiling".into())),
         };
         let caption = format!(
-            "Mean similarity of each model to {} subjects over {} conditions with 95 % intervals ({}); the band is how similar the true model could be; * q < .05 (false discovery rate over models).",
+            "Mean similarity of each model to {} subjects over {} conditions with 95 % intervals ({}); the band is how similar the true model could be; * q < .05 (false discovery rate over models). Models marked `left out` were fitted to other conditions and subjects than they are judged with.",
             subjects.len(),
             subjects[0].conditions(),
             judged[0].interval.method

@@ -10,7 +10,7 @@ use rheobase_data::Table;
 use rheobase_data::recording::Signal;
 use rheobase_pipeline::{Complaint, Context, Input, Outcome, OutputInfo, Role, StageError};
 use rheobase_receptive_field::spatial::border::patches;
-use rheobase_receptive_field::spatial::map::{MapParameters, Path, rate_map};
+use rheobase_receptive_field::spatial::map::{MapParameters, Path, Smoothing, rate_map};
 use rheobase_receptive_field::spatial::precession::{CircularLinear, phase_precession};
 use rheobase_report::figure::Marks;
 use schemars::JsonSchema;
@@ -114,7 +114,7 @@ impl Kind for PhasePrecession {
     type Parameters = PhasePrecessionParameters;
     const ROLE: Role = Role::Analysis;
     const KIND: &'static str = "phase-precession";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
     const ABOUT: &'static str =
         "phase of theta at which a unit fires by the way through its field: circular-linear regression (Kempter 2012)";
     const OUTPUTS: &'static [OutputInfo] = &[main_output("phase precession")];
@@ -233,7 +233,7 @@ impl Field {
             bins: [if plane { p.bins } else { 1 }, p.bins],
             x_range: range(0),
             y_range: if plane { range(1) } else { (0.0, 0.0) },
-            smoothing_bins: p.smoothing_bins,
+            smoothing: Smoothing::Gaussian { sd_bins: p.smoothing_bins },
             least_occupancy_s: 0.0,
             least_speed: p.least_speed,
         };
@@ -316,13 +316,12 @@ fn metrics(
     outcome.metric("slope_cycles", estimate(found.slope_rad / TAU, "slope").with_unit("cycles/field"));
     outcome.metric("entry_deg", estimate(found.offset_rad.to_degrees(), "phase at the entry").with_unit("deg"));
     outcome.metric("correlation", estimate(found.correlation, "circular-linear correlation"));
-    outcome.metric("p", estimate(found.p, "p-value of the correlation"));
     let mut length = estimate(found.residual_length, "mean vector length of residual phases");
     if !null.is_empty() {
         length.null =
             Some(NullDistribution::one_sided("phases permuted over spikes, fitted anew", found.residual_length, null));
         let p = permutation_p(found.residual_length, null);
-        outcome.metric("permutation_p", Estimate::new(p, "p-value", "phases permuted over spikes", n, "spikes"));
+        outcome.metric("p", Estimate::new(p, "p-value", "phases permuted over spikes, fitted anew", n, "spikes"));
     }
     outcome.metric("residual_length", length);
     let mut place = |name: &str, value: f64, what: &str| {

@@ -2,10 +2,12 @@
 
 use rheobase_core::Estimate;
 use rheobase_pipeline::{Complaint, Context, Input, Outcome, OutputInfo, Role, StageError};
+use rheobase_receptive_field::spatial::autocorrelogram::autocorrelogram;
 use rheobase_receptive_field::spatial::border::border_score;
-use rheobase_receptive_field::spatial::grid::{autocorrelogram, banino_rings, grid_score};
+use rheobase_receptive_field::spatial::ellipse::inner_ellipse;
+use rheobase_receptive_field::spatial::grid::{Likeness, Rings, grid_score, score_rings};
 use rheobase_receptive_field::spatial::information::{Shuffle, null_of, shuffled, spatial_information};
-use rheobase_receptive_field::spatial::map::{MapParameters, Path, RateMap, rate_map};
+use rheobase_receptive_field::spatial::map::{MapParameters, Path, RateMap, Smoothing, rate_map};
 use rheobase_report::figure::{Chart, Marks, Matrix, Panel, Series};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -36,6 +38,10 @@ pub struct PlaceFieldParameters {
     #[serde(default)]
     #[schemars(range(min = 0.0, max = 50.0))]
     pub smoothing_bins: f64,
+    /// Instead, circles that are as wide as alpha asks for: radius in bins >= alpha / (frames x sqrt(spikes)) within it (Skaggs et
+    /// al. 1996).
+    #[serde(default)]
+    pub adaptive_alpha: Option<f64>,
     /// Bins visited for less than this have no rate, in s.
     #[serde(default)]
     #[schemars(range(min = 0.0))]
@@ -80,22 +86,33 @@ impl Kind for PlaceField {
     type Parameters = PlaceFieldParameters;
     const ROLE: Role = Role::Analysis;
     const KIND: &'static str = "place-field";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
     const ABOUT: &'static str =
         "rate map over position with spatial information (Skaggs 1993), and in two dimensions grid and border scores";
     const OUTPUTS: &'static [OutputInfo] = &[main_output("a rate map")];
 
     fn check(p: &PlaceFieldParameters) -> Vec<Complaint> {
-        match p.range {
-            Some([from, to]) if from >= to => {
-                vec![complaint(
-                    &["range"],
-                    format!("the range reaches from {from} to {to}"),
-                    "write it as [start, stop]",
-                )]
-            }
-            _ => vec![],
+        let mut all = vec![];
+        if let Some([from, to]) = p.range
+            && from >= to
+        {
+            all.push(complaint(
+                &["range"],
+                format!("the range reaches from {from} to {to}"),
+                "write it as [start, stop]",
+            ));
         }
+        match p.adaptive_alpha {
+            Some(alpha) if alpha.is_nan() || alpha <= 0.0 => {
+                all.push(complaint(&["adaptive_alpha"], format!("adaptive_alpha is {alpha}"), "a number above 0"));
+            }
+            Some(_) if p.smoothing_bins > 0.0 => {
+                let message = "the map is smoothed by a Gaussian and by circles".to_owned();
+                all.push(complaint(&["adaptive_alpha"], message, "give either smoothing_bins or adaptive_alpha"));
+            }
+            _ => {}
+        }
+        all
     }
 
     fn run(p: &PlaceFieldParameters, context: &Context<'_>) -> Result<Outcome, StageError> {
@@ -122,7 +139,10 @@ impl Kind for PlaceField {
             bins: [if plane { p.bins } else { 1 }, p.bins],
             x_range: range(&x),
             y_range: if plane { range(&y) } else { (0.0, 0.0) },
-            smoothing_bins: p.smoothing_bins,
+            smoothing: match p.adaptive_alpha {
+                Some(alpha) => Smoothing::Adaptive { alpha },
+                None => Smoothing::Gaussian { sd_bins: p.smoothing_bins },
+            },
             least_occupancy_s: p.least_occupancy_s,
             least_speed: p.least_speed,
         };
@@ -185,16 +205,7 @@ fn information(
 
 fn scores(map: &RateMap, parameters: &MapParameters, outcome: &mut Outcome) -> Result<(), StageError> {
     let n = map.rate_hz.iter().filter(|r| r.is_finite()).count();
-    let (inner, outer) = banino_rings();
-    if let Ok(score) = grid_score(&map.rate_hz, inner, &outer) {
-        for (name, value, variant) in [
-            ("grid_score", score.min_max, "min(r60, r120) - max(r30, r90, r150), best of ten rings"),
-            ("grid_score_means", score.means, "mean(r60, r120) - mean(r30, r90, r150), best of ten rings"),
-            ("square_score", score.square, "r90 - mean(r45, r135), best of ten rings"),
-        ] {
-            outcome.metric(name, Estimate::new(value, "grid score", variant, n, "bins"));
-        }
-    }
+    grid_scores(map, n, outcome);
     let bin_cm = (parameters.x_range.1 - parameters.x_range.0) / parameters.bins[1] as f64;
     if let Ok(score) = border_score(&map.rate_hz, bin_cm, 0.3, 200.0) {
         let estimate = Estimate::new(score, "border score", "Solstad 2008; positions taken as cm", n, "bins");
@@ -213,6 +224,33 @@ fn scores(map: &RateMap, parameters: &MapParameters, outcome: &mut Outcome) -> R
         outcome.figure("autocorrelogram", "Spatial autocorrelogram", caption, figure.svg().map_err(failed)?);
     }
     Ok(())
+}
+
+/// Grid scores by both rules and both kinds of correlation, and without elliptic distortion where six peaks lie on an ellipse.
+fn grid_scores(map: &RateMap, n: usize, outcome: &mut Outcome) {
+    let (min_max, means, square) =
+        ("min(r60, r120) - max(r30, r90, r150)", "mean(r60, r120) - mean(r30, r90, r150)", "r90 - mean(r45, r135)");
+    let mut put = |name: &str, value: f64, rule: &str, likeness: &str| {
+        let variant = format!("{rule}, best of ten rings, {likeness}");
+        outcome.metric(name, Estimate::new(value, "grid score", &variant, n, "bins"));
+    };
+    let pearson = Rings::banino(Likeness::Pearson);
+    if let Ok(score) = grid_score(&map.rate_hz, &pearson) {
+        put("grid_score", score.min_max, min_max, pearson.likeness.name());
+        put("grid_score_means", score.means, means, pearson.likeness.name());
+        put("square_score", score.square, square, pearson.likeness.name());
+    }
+    let unturned = Rings::banino(Likeness::Unturned);
+    if let Ok(score) = grid_score(&map.rate_hz, &unturned) {
+        put("grid_score_banino", score.means, means, unturned.likeness.name());
+    }
+    let Ok(correlogram) = autocorrelogram(&map.rate_hz, 20) else { return };
+    let Some(ellipse) = inner_ellipse(&correlogram, 0.1) else { return };
+    if let Ok(score) = score_rings(&ellipse.corrected(&correlogram), map.rate_hz.nrows(), &pearson) {
+        put("grid_score_corrected", score.min_max, min_max, "Pearson, the six inner peaks put on a circle first");
+        let variant = "long over short axis of the ellipse through the six inner peaks";
+        outcome.metric("ellipse_ratio", Estimate::new(ellipse.ratio(), "elliptic distortion", variant, n, "bins"));
+    }
 }
 
 fn curve(map: &RateMap, p: &MapParameters, unit: &str, name: &str, outcome: &mut Outcome) -> Result<(), StageError> {

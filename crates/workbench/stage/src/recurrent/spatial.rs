@@ -8,7 +8,7 @@ use rheobase_core::{Estimate, parallel};
 use rheobase_data::Table;
 use rheobase_pipeline::{Complaint, Context, Input, Outcome, OutputInfo, Role, StageError};
 use rheobase_rate::pattern_formation::{PatternFormation as Theory, Profile};
-use rheobase_receptive_field::spatial::grid::{GridScore, banino_rings, grid_score, periodic_grid_score};
+use rheobase_receptive_field::spatial::grid::{GridScore, Likeness, Rings, grid_score, periodic_grid_score};
 use rheobase_receptive_field::spatial::map::smooth;
 use rheobase_report::figure::{Marks, Matrix, Mosaic, Panel};
 use rheobase_task::space::ReadOut;
@@ -97,8 +97,8 @@ impl Kind for SpatialTuning {
         let rates: Vec<&[f32]> = responses.iter().flat_map(|r| r.units[n..].chunks_exact(n)).collect();
         let floor = Floor { bins: p.bins, half_m: task.arena.half_width_m(), smoothing: p.smoothing_bins };
         let cells: Vec<usize> = places.iter().map(|place| floor.bin(*place)).collect();
-        let (inner, outer) = banino_rings();
-        let score = |map: &Array2<f64>| grid_score(map, inner, &outer).ok();
+        let rings = Rings::banino(Likeness::Pearson);
+        let score = |map: &Array2<f64>| grid_score(map, &rings).ok();
         // Each unit's activity against the places of another time: shifted by whole stretches of trials.
         let shifts: Vec<usize> = {
             let mut stream = context.seed.child("shuffles").stream();
@@ -314,10 +314,11 @@ impl Kind for PatternFormation {
     fn run(p: &PatternParameters, context: &Context<'_>) -> Result<Outcome, StageError> {
         let Some(theory) = p.theory() else { return Err(StageError::Failed("no theory for this read-out".into())) };
         let maps = parallel::map(p.runs, threads(), |k| theory.grow(&context.seed.index(k)));
-        let outer: Vec<f64> = (0..6).map(|k| 0.25 + 0.05 * f64::from(k)).collect();
+        let outer = (0..6).map(|k| 0.25 + 0.05 * f64::from(k)).collect();
+        let rings = Rings { inner: 0.1, outer, likeness: Likeness::Pearson };
         let scores: Vec<f64> = maps
             .iter()
-            .map(|map| periodic_grid_score(map, 0.1, &outer).map(|s| s.min_max))
+            .map(|map| periodic_grid_score(map, &rings).map(|s| s.min_max))
             .collect::<Result<_, _>>()
             .map_err(failed)?;
         let periods: Vec<f64> = maps.iter().map(|map| theory.period_m(map)).collect();
