@@ -23,6 +23,11 @@ pub fn svd(a: ArrayView2<'_, f64>) -> Result<Svd> {
     })
 }
 
+pub fn singular_values(a: ArrayView2<'_, f64>) -> Result<Array1<f64>> {
+    let values = to_faer(a).singular_values().map_err(|_| Error::NoConvergence("SVD"))?;
+    Ok(values.into_iter().collect())
+}
+
 pub fn qr(a: ArrayView2<'_, f64>) -> Result<(Array2<f64>, Array2<f64>)> {
     let qr = Qr::new(to_faer(a).as_ref());
     Ok((to_ndarray(qr.compute_thin_Q().as_ref()), to_ndarray(qr.thin_R())))

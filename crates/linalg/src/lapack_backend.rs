@@ -11,6 +11,11 @@ pub fn svd(a: ArrayView2<'_, f64>) -> Result<Svd> {
     Ok(Svd { u, s, vt })
 }
 
+pub fn singular_values(a: ArrayView2<'_, f64>) -> Result<ndarray::Array1<f64>> {
+    let (_, s, _) = a.to_owned().svddc(JobSvd::None).map_err(|_| Error::NoConvergence("SVD"))?;
+    Ok(s)
+}
+
 pub fn qr(a: ArrayView2<'_, f64>) -> Result<(Array2<f64>, Array2<f64>)> {
     a.to_owned().qr().map_err(|_| Error::NoConvergence("QR"))
 }

@@ -2,7 +2,7 @@
 //! cannot do. The same file runs against both backends.
 
 use ndarray::{Array2, array};
-use rheobase_linalg::{Complex, Error, cholesky, eig, eigh, least_squares, qr, solve, svd};
+use rheobase_linalg::{Complex, Error, cholesky, eig, eigh, least_squares, qr, singular_values, solve, svd};
 
 /// A reproducible full-rank matrix: sines of incommensurate angles.
 fn matrix(rows: usize, columns: usize) -> Array2<f64> {
@@ -20,6 +20,17 @@ fn largest_difference(a: &Array2<f64>, b: &Array2<f64>) -> f64 {
 // two further decimal digits are left for the reconstruction product.
 const TOLERANCE: f64 = 1e-12;
 const SIZES: [(usize, usize); 9] = [(0, 0), (1, 1), (2, 5), (5, 2), (7, 7), (13, 64), (65, 31), (0, 3), (3, 0)];
+
+#[test]
+fn singular_values_alone_are_those_of_the_whole_decomposition() {
+    for (rows, columns) in SIZES {
+        let a = matrix(rows, columns);
+        let (alone, whole) = (singular_values(a.view()).unwrap(), svd(a.view()).unwrap().s);
+        assert_eq!(alone.len(), whole.len(), "{rows} x {columns}");
+        assert!(alone.iter().zip(&whole).all(|(x, y)| (x - y).abs() < TOLERANCE), "{rows} x {columns}");
+    }
+    assert!(singular_values(array![[f64::NAN]].view()).is_err());
+}
 
 #[test]
 fn svd_reconstructs_with_descending_values_and_fixed_signs() {

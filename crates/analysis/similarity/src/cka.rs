@@ -9,7 +9,7 @@ use ndarray::{Array1, Array2, ArrayView2, Axis};
 use rheobase_linalg::{gram, transposed_product};
 
 use crate::kernel::linear_cka_by_gram;
-use crate::prepare::{centred_pair, squared_norm};
+use crate::prepare::{centred_moments, centred_pair, squared_norm};
 use crate::{Error, Result};
 
 /// Which HSIC estimator CKA is made of.
@@ -44,20 +44,19 @@ pub fn linear_cka(x: ArrayView2<'_, f64>, y: ArrayView2<'_, f64>, bias: Bias) ->
     if bias == Bias::ZeroDiagonal || n * (p + q) < p * p + q * q + p * q {
         return linear_cka_by_gram(x, y, bias);
     }
-    let needed = if bias == Bias::Biased { 2 } else { 4 };
-    let (x, y) = centred_pair("CKA", x, y, needed)?;
+    if bias == Bias::Biased {
+        let moments = centred_moments("CKA", x, y, 2)?;
+        return Ok(squared_norm(&moments.xy) / (squared_norm(&moments.xx) * squared_norm(&moments.yy)).sqrt());
+    }
+    let (x, y) = centred_pair("CKA", x, y, 4)?;
     let (x_gram, y_gram) = (gram(x.view()), gram(y.view()));
     let cross = transposed_product(x.view(), y.view());
-    let hsic = |a: &Array2<f64>, b: &Array2<f64>, product: &Array2<f64>| match bias {
-        Bias::Unbiased => hsic_unbiased(a, b, product),
-        _ => squared_norm(product),
-    };
-    let (xx, yy) = (hsic(&x, &x, &x_gram), hsic(&y, &y, &y_gram));
+    let (xx, yy) = (hsic_unbiased(&x, &x, &x_gram), hsic_unbiased(&y, &y, &y_gram));
     if xx <= 0.0 || yy <= 0.0 {
         let side = if xx <= 0.0 { "left" } else { "right" };
         return Err(Error::Constant { side, what: "unbiased CKA (its self-similarity is not positive)" });
     }
-    Ok(hsic(&x, &y, &cross) / (xx * yy).sqrt())
+    Ok(hsic_unbiased(&x, &y, &cross) / (xx * yy).sqrt())
 }
 
 /// The unbiased estimate of HSIC (Song 2012) of linear kernels, from features (conditions, units) and their product X'Y.

@@ -123,8 +123,11 @@ pub struct JPca {
     pub skew_r2: f64,
     /// Share that an unconstrained matrix explains.
     pub free_r2: f64,
-    /// Frequency of each plane in rad per unit of time, largest first.
+    /// Frequency of each plane in rad per unit of time, largest first. Differences over a step see (2 / step) tan(w step / 2) for a
+    /// rotation at w; that is undone.
     pub frequencies: Vec<f64>,
+    /// Share of the variance of the normalised, centred rates in each plane.
+    pub shares: Vec<f64>,
     /// Planes in unit space: two columns for each frequency, (units, 2 planes).
     pub planes: Array2<f64>,
 }
@@ -184,7 +187,8 @@ pub fn jpca(rates: &Array3<f64>, step: f64, components: usize, soft: f64) -> Res
     let (skew_r2, free_r2) = (r2(&skew.t().to_owned()), r2(&free));
     let spectrum = eig(skew.view())?;
     let mut planes = Array2::zeros((units, components));
-    let mut frequencies = Vec::new();
+    let (mut frequencies, mut shares) = (Vec::new(), Vec::new());
+    let energy: f64 = flat.iter().map(|v| v * v).sum();
     for k in 0..components {
         let value = spectrum.values[k];
         if value.im > 1e-12 && 2 * frequencies.len() + 1 < components {
@@ -196,10 +200,13 @@ pub fn jpca(rates: &Array3<f64>, step: f64, components: usize, soft: f64) -> Res
                 let norm = axis.dot(&axis).sqrt();
                 planes.column_mut(column).assign(&(&axis / norm.max(f64::MIN_POSITIVE)));
             }
-            frequencies.push(value.im);
+            frequencies.push(2.0 / step * (0.5 * step * value.im).atan());
+            // Eigenvectors of a skew matrix have real and imaginary parts that are orthogonal and equally long.
+            let held = product(flat.view(), planes.slice(s![.., place..place + 2]));
+            shares.push(held.iter().map(|v| v * v).sum::<f64>() / energy);
         }
     }
-    Ok(JPca { skew, skew_r2, free_r2, frequencies, planes })
+    Ok(JPca { skew, skew_r2, free_r2, frequencies, shares, planes })
 }
 
 /// The skew-symmetric M that minimises |dX - X M'|^2: linear in its k(k-1)/2 free entries.

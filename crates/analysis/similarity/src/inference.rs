@@ -8,7 +8,7 @@
 use ndarray::{Array2, Array3, Axis};
 use rand::RngExt;
 use rheobase_core::inference::{Tail, Test};
-use rheobase_core::special::student_t_tail;
+use rheobase_core::special::{student_t_quantile, student_t_tail};
 use rheobase_core::statistics::{mean, ranks, variance};
 use rheobase_core::{Interval, Seed, parallel};
 
@@ -92,6 +92,8 @@ pub struct Bootstrap {
     pub draws: Array2<f64>,
     /// Draws that could not be compared (too few different conditions).
     pub failed: usize,
+    /// How many of what is drawn anew there are: subjects, conditions, or the fewer of both.
+    pub drawn: usize,
 }
 
 impl Bootstrap {
@@ -100,16 +102,32 @@ impl Bootstrap {
         self.similarities.row(model).mean().unwrap_or(f64::NAN)
     }
 
-    /// Percentile interval of a model's mean similarity.
+    /// Student's interval of a model's mean similarity from the corrected variance. The percentiles of the draws themselves cover too
+    /// little of few subjects: 92.6 % instead of 95 % of 20.
     pub fn interval(&self, model: usize, level: f64) -> Interval {
-        let values: Vec<f64> = self.draws.column(model).iter().copied().filter(|v| v.is_finite()).collect();
-        let tail = 0.5 * (1.0 - level);
+        let (centre, degrees) = (self.mean(model), self.drawn as f64 - 1.0);
+        let half = student_t_quantile(0.5 + 0.5 * level, degrees) * self.corrected_variance(model).sqrt();
         Interval {
-            low: rheobase_core::statistics::quantile(&values, tail),
-            high: rheobase_core::statistics::quantile(&values, 1.0 - tail),
+            low: centre - half,
+            high: centre + half,
             level,
-            method: format!("percentile bootstrap, {} draws", values.len()),
+            method: format!(
+                "bootstrap, {} draws, t with {degrees} degrees of freedom",
+                self.draws.nrows() - self.failed
+            ),
         }
+    }
+
+    /// Test that a model's similarity exceeds a value, one-sided.
+    pub fn exceeds(&self, model: usize, value: f64) -> Test {
+        let t = (self.mean(model) - value) / self.corrected_variance(model).sqrt();
+        Test { statistic: t, p: student_t_tail(t, self.drawn as f64 - 1.0) }
+    }
+
+    /// [`Bootstrap::variance`] times n / (n - 1) for n subjects or conditions drawn anew: that of a mean of n is too small by this.
+    pub fn corrected_variance(&self, model: usize) -> f64 {
+        let n = self.drawn as f64;
+        self.variance(model) * n / (n - 1.0)
     }
 
     /// Variance of a model's mean similarity over draws.
@@ -122,7 +140,7 @@ impl Bootstrap {
 /// Bootstraps the mean similarity of each model to the subjects.
 ///
 /// # Errors
-/// If there are no models or subjects, the conditions differ, an RDM is constant, or the comparator is whitened and conditions
+/// If there are no models or subjects, fewer than 2 subjects are drawn, the conditions differ, an RDM is constant, or the comparator is whitened and conditions
 /// are drawn.
 pub fn bootstrap(
     models: &[Rdm],
@@ -136,6 +154,9 @@ pub fn bootstrap(
     let (Some(first), false) = (subjects.first(), models.is_empty()) else {
         return Err(Error::Input("a bootstrap needs at least one model and one subject".into()));
     };
+    if resample != Resample::Conditions && subjects.len() < 2 {
+        return Err(Error::Input(format!("subjects can be drawn from at least 2, found {}", subjects.len())));
+    }
     let conditions = first.conditions();
     for rdm in models.iter().chain(subjects) {
         if rdm.conditions() != conditions {
@@ -171,7 +192,12 @@ pub fn bootstrap(
     });
     let failed = rows.iter().filter(|row| row.iter().any(|v| v.is_nan())).count();
     let draws = Array2::from_shape_fn((draws, models.len()), |(d, m)| rows[d][m]);
-    Ok(Bootstrap { similarities, draws, failed })
+    let drawn = match resample {
+        Resample::Subjects => subjects.len(),
+        Resample::Conditions => conditions,
+        Resample::Both => subjects.len().min(conditions),
+    };
+    Ok(Bootstrap { similarities, draws, failed, drawn })
 }
 
 /// Similarity of every model to every subject among drawn conditions; `None` if a list of distances does not vary.

@@ -40,6 +40,66 @@ pub(crate) fn centred_pair(
     Ok((x, y))
 }
 
+/// X'X, Y'Y and X'Y of the centred sides.
+pub(crate) struct Moments {
+    pub xx: Array2<f64>,
+    pub yy: Array2<f64>,
+    pub xy: Array2<f64>,
+}
+
+impl Moments {
+    /// Of sides that are centred already.
+    pub(crate) fn of(x: &Array2<f64>, y: &Array2<f64>) -> Self {
+        Self {
+            xx: rheobase_linalg::gram(x.view()),
+            yy: rheobase_linalg::gram(y.view()),
+            xy: rheobase_linalg::transposed_product(x.view(), y.view()),
+        }
+    }
+}
+
+/// Most of a column's sum of squares over that about its mean, up to which its mean is taken off the products instead of the column: two
+/// digits are lost.
+const MOST_CANCELLED: f64 = 100.0;
+
+/// Products of the centred sides, without centring them where their means are small: X'X - n m m'.
+pub(crate) fn centred_moments(
+    what: &'static str,
+    x: ArrayView2<'_, f64>,
+    y: ArrayView2<'_, f64>,
+    needed: usize,
+) -> Result<Moments> {
+    require_pair(what, x, y, needed)?;
+    let n = x.nrows() as f64;
+    let side = |m: ArrayView2<'_, f64>| {
+        let mean = m.mean_axis(Axis(0)).unwrap_or_else(|| Array1::zeros(m.ncols()));
+        let mut products = rheobase_linalg::gram(m);
+        let small = products.diag().iter().zip(&mean).all(|(&d, &c)| d == 0.0 || d < MOST_CANCELLED * (d - n * c * c));
+        if small {
+            take_off(&mut products, &mean, &mean, n);
+        }
+        small.then_some((products, mean))
+    };
+    if let (Some((xx, x_mean)), Some((yy, y_mean))) = (side(x), side(y)) {
+        for (side, m) in [("left", &xx), ("right", &yy)] {
+            if m.diag().iter().all(|d| *d == 0.0) {
+                return Err(Error::Constant { side, what });
+            }
+        }
+        let mut xy = rheobase_linalg::transposed_product(x, y);
+        take_off(&mut xy, &x_mean, &y_mean, n);
+        return Ok(Moments { xx, yy, xy });
+    }
+    let (x, y) = centred_pair(what, x, y, needed)?;
+    Ok(Moments::of(&x, &y))
+}
+
+fn take_off(products: &mut Array2<f64>, left: &Array1<f64>, right: &Array1<f64>, n: f64) {
+    for (mut row, l) in products.rows_mut().into_iter().zip(left) {
+        row.iter_mut().zip(right).for_each(|(v, r)| *v -= n * l * r);
+    }
+}
+
 /// Columns minus their means; a column that never varies becomes exactly zero, whatever the rounding of its mean.
 pub(crate) fn centred(m: ArrayView2<'_, f64>) -> Array2<f64> {
     let mean = m.mean_axis(Axis(0)).unwrap_or_else(|| Array1::zeros(m.ncols()));
@@ -63,4 +123,26 @@ pub(crate) fn centred(m: ArrayView2<'_, f64>) -> Array2<f64> {
 /// Squared Frobenius norm.
 pub(crate) fn squared_norm(m: &Array2<f64>) -> f64 {
     m.iter().map(|v| v * v).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn products_are_those_of_centred_sides_whatever_their_means() {
+        for shift in [0.0, 0.4, 3.0, 1e6] {
+            let x = Array2::from_shape_fn((50, 4), |(i, j)| ((i * 7 + j * 3) as f64).sin() + shift * (j + 1) as f64);
+            let y = Array2::from_shape_fn((50, 3), |(i, j)| ((i * 5 + j * 11) as f64).cos() - shift);
+            let found = centred_moments("a test", x.view(), y.view(), 2).unwrap();
+            let (x, y) = (centred(x.view()), centred(y.view()));
+            for (m, expected) in [(found.xx, x.t().dot(&x)), (found.yy, y.t().dot(&y)), (found.xy, x.t().dot(&y))] {
+                // Numbers of 1e6 are known to 1e-10 only.
+                let bound = if shift > 1e3 { 1e-6 } else { 1e-11 };
+                assert!((m - expected).iter().all(|d| d.abs() < bound), "{shift}");
+            }
+        }
+        let flat = Array2::ones((9, 2));
+        assert!(centred_moments("a test", flat.view(), flat.view(), 2).is_err());
+    }
 }

@@ -10,16 +10,19 @@
 //! | [`motor`] | reaching with a two-joint arm, muscle patterns of many reaches |
 //! | [`space`] | path integration with place, direction and Cartesian read-outs, head-centred localisation |
 //!
-//! [`stroke_digits`] draws images of digits to be told apart, [`spoken_digits`] speaks them in spikes; [`space::session`] and [`tuned_trials`] simulate recordings whose truth is
-//! known, for the instruments.
+//! [`stroke_digits`] draws images of digits to be told apart, [`spoken_digits`] speaks them in spikes; [`space::session`], [`tuned_trials`],
+//! [`modulated_trials`], [`feature_trials`] and [`noise_responses`] simulate recordings whose truth is known, for the instruments.
 //!
 //! [`AnyTask`] is one of them, told apart by `kind`.
 
 mod choice;
 pub mod decision;
 mod error;
+pub mod feature_trials;
 pub mod memory;
+pub mod modulated_trials;
 pub mod motor;
+pub mod noise_responses;
 pub mod pattern;
 pub mod space;
 pub mod spoken_digits;

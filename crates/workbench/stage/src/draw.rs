@@ -35,6 +35,30 @@ pub fn chart(
     Ok(())
 }
 
+/// Spectra of spike-triggered covariances, by name, with the band of shifted spikes of the first.
+pub fn covariance_spectrum(
+    outcome: &mut Outcome,
+    key: &str,
+    spectra: Vec<(String, Vec<f64>)>,
+    band: (f64, f64),
+) -> Result<(), StageError> {
+    let longest = spectra.iter().map(|s| s.1.len()).max().unwrap_or(0) as f64;
+    let mut lines = vec![];
+    for (name, values) in spectra {
+        let points = values.into_iter().enumerate().map(|(k, v)| (k as f64, v)).collect();
+        lines.push(series(&name, points, Marks::Points));
+        if lines.len() == 1 {
+            for (name, value) in [("level of shifted spikes", band.0), ("", band.1)] {
+                lines.push(series(name, vec![(0.0, value), (longest, value)], Marks::Dashed));
+            }
+        }
+    }
+    let caption =
+        "Variance of the stimulus before spikes along each axis; outside the dashed lines (the first) it is changed.";
+    let axes = ["axis, by falling variance", "variance before spikes / before all frames"];
+    chart(outcome, [key, "Spike-triggered covariance", caption], axes, lines)
+}
+
 /// Shares of values in even classes from the smallest to the largest.
 pub fn histogram(values: &[f64], [low, high]: [f64; 2], classes: usize) -> Vec<(f64, f64)> {
     let mut shares = vec![0.0; classes];

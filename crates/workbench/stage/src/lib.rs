@@ -12,6 +12,7 @@ mod recording;
 mod recurrent;
 mod spiking;
 mod surrogate;
+mod trajectories;
 
 use rheobase_pipeline::{Registry, Stage};
 
@@ -27,6 +28,9 @@ static STAGES: &[&dyn Stage] = &[
     &Adapter::<recording::RecordingKind>::NEW,
     &Adapter::<recording::SimulatedSession>::NEW,
     &Adapter::<recording::SimulatedTrials>::NEW,
+    &Adapter::<recording::SimulatedModulation>::NEW,
+    &Adapter::<recording::SimulatedFeatures>::NEW,
+    &Adapter::<recording::SimulatedReceptiveFields>::NEW,
     &Adapter::<data::DissimilaritiesKind>::NEW,
     &Adapter::<cell::CellKind>::NEW,
     &Adapter::<surrogate::NeuronTrials>::NEW,
@@ -82,6 +86,7 @@ static STAGES: &[&dyn Stage] = &[
     &Adapter::<recurrent::Choices>::NEW,
     &Adapter::<recurrent::RecurrentLesions>::NEW,
     &Adapter::<recurrent::DynamicalSimilarity>::NEW,
+    &Adapter::<recurrent::SimilarityOverTime>::NEW,
     &Adapter::<recurrent::PopulationDynamics>::NEW,
     &Adapter::<recurrent::GainFields>::NEW,
     &Adapter::<recurrent::SpatialTuning>::NEW,
@@ -91,12 +96,18 @@ static STAGES: &[&dyn Stage] = &[
     &Adapter::<recording::FiringStatistics>::NEW,
     &Adapter::<recording::EventResponse>::NEW,
     &Adapter::<recording::SpikeGlm>::NEW,
+    &Adapter::<recording::ReverseCorrelation>::NEW,
     &Adapter::<recording::PlaceField>::NEW,
     &Adapter::<recording::HeadDirection>::NEW,
     &Adapter::<recording::PhasePrecession>::NEW,
     &Adapter::<recording::TrialInformation>::NEW,
     &Adapter::<recording::TrialDecoding>::NEW,
     &Adapter::<recording::PairSynchrony>::NEW,
+    &Adapter::<recording::TrialDynamics>::NEW,
+    &Adapter::<recording::ModulationTransfer>::NEW,
+    &Adapter::<recording::GainModulation>::NEW,
+    &Adapter::<recording::FeatureEncoding>::NEW,
+    &Adapter::<recording::RepresentationOverTime>::NEW,
     &Adapter::<compare::Cka>::NEW,
     &Adapter::<compare::Rsa>::NEW,
     &Adapter::<compare::PopulationSimilarity>::NEW,

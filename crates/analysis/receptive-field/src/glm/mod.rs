@@ -5,6 +5,7 @@
 //! (nemos uses means: its strength is ours divided by the number of bins). The intercept is never penalised.
 
 pub mod basis;
+pub mod encoding;
 pub mod rescaling;
 
 use libm::lgamma;

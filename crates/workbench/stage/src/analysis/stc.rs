@@ -7,12 +7,13 @@ use rheobase_pipeline::{Context, Input, Outcome, OutputInfo, Role, StageError};
 use rheobase_receptive_field::istac::informative_axes;
 use rheobase_receptive_field::stc::{NestedTest, nested_test, spike_triggered_moments, whiten};
 use rheobase_receptive_field::stimuli::white_noise;
-use rheobase_report::figure::{Chart, Marks, Mosaic, Series};
+use rheobase_report::figure::Mosaic;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::analysis::{chosen_units, frame_shape, layer_of, poisson_counts};
 use crate::artifact::{Probed, load_model};
+use crate::draw::covariance_spectrum;
 use crate::kind::{Kind, failed, main_output, threads};
 
 /// Parameters of `stc`.
@@ -95,7 +96,7 @@ impl Kind for Stc {
         let mut outcome = Outcome::default();
         let (mut filters, mut labels): (Vec<Vec<f64>>, Vec<String>) = (Vec::new(), Vec::new());
         let (mut rows_unit, mut rows_value, mut rows_p) = (vec![], vec![], vec![]);
-        let mut series = Vec::new();
+        let (mut spectra, mut band) = (vec![], (f64::NAN, f64::NAN));
         for (index, &unit) in units.iter().enumerate() {
             let seed = context.seed.child("spikes").index(unit);
             let counts = poisson_counts(responses.column(unit), p.spikes_per_frame, &seed).ok_or_else(|| {
@@ -136,14 +137,10 @@ impl Kind for Stc {
                 );
                 outcome.metric(&format!("unit_{unit}_best_axis_bits"), estimate.with_unit("bit/spike"));
             }
-            let points = found.eigenvalues.iter().enumerate().map(|(k, v)| (k as f64, *v)).collect();
-            series.push(Series { name: format!("unit {unit}"), points, marks: Marks::Points });
-            if index == 0 {
-                for (name, value) in [("95 % of shifted spikes", found.null_band.0), ("", found.null_band.1)] {
-                    let points = vec![(0.0, value), (found.eigenvalues.len() as f64, value)];
-                    series.push(Series { name: name.into(), points, marks: Marks::Dashed });
-                }
+            if spectra.is_empty() {
+                band = found.null_band;
             }
+            spectra.push((format!("unit {unit}"), found.eigenvalues.to_vec()));
             for axis in &found.axes {
                 filters.push(white.filter(&axis.axis).to_vec());
                 labels.push(format!("{unit} {}", if axis.eigenvalue > 1.0 { "+" } else { "-" }));
@@ -154,16 +151,7 @@ impl Kind for Stc {
             context.progress.step("units", index + 1, units.len());
         }
         outcome.table("axes", Table::new().with("unit", rows_unit)?.with("eigenvalue", rows_value)?.with("p", rows_p)?);
-        let chart = Chart {
-            title: "spectrum of the spike-triggered covariance".into(),
-            x_label: "axis, by falling variance".into(),
-            y_label: "variance before spikes / before all frames".into(),
-            x_range: None,
-            y_range: None,
-            series,
-        };
-        let caption = "Variance of the stimulus before spikes along each axis; outside the dashed lines (first unit) it is changed.";
-        outcome.figure("spectrum", "Spike-triggered covariance", caption, chart.svg().map_err(failed)?);
+        covariance_spectrum(&mut outcome, "spectrum", spectra, band)?;
         if !filters.is_empty() {
             let images = Array2::from_shape_fn((filters.len(), filters[0].len()), |(k, i)| filters[k][i]);
             let mosaic = Mosaic { title: "significant axes".into(), images: images.view(), shape, labels, across: 8 };

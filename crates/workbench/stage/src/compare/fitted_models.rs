@@ -72,10 +72,17 @@ pub(super) fn complaints(models: &[FittedModel]) -> Vec<Complaint> {
     all
 }
 
+/// The components of each fitted model.
+pub(super) fn resolve<'a>(
+    fitted: &'a [FittedModel],
+    models: &'a [(String, Rdm)],
+) -> Result<Vec<(&'a FittedModel, Vec<&'a (String, Rdm)>)>, StageError> {
+    fitted.iter().map(|model| Ok((model, components(model, models)?))).collect()
+}
+
 /// Judges each and returns its bar; weights go into a table.
 pub(super) fn judge(
-    fitted: &[FittedModel],
-    models: &[(String, Rdm)],
+    fitted: &[(&FittedModel, Vec<&(String, Rdm)>)],
     subjects: &[Rdm],
     comparator: Comparator,
     context: &Context<'_>,
@@ -83,8 +90,7 @@ pub(super) fn judge(
 ) -> Result<Vec<Bar>, StageError> {
     let mut bars = vec![];
     let (mut names, mut parts, mut weights) = (vec![], vec![], vec![]);
-    for model in fitted {
-        let chosen = components(model, models)?;
+    for (model, chosen) in fitted {
         let rdms: Vec<Rdm> = chosen.iter().map(|m| m.1.clone()).collect();
         let seed = context.seed.child("fitted").child(&model.name);
         let found = cross_validated(&rdms, subjects, model.mixture.mixture(), comparator, &seed).map_err(failed)?;

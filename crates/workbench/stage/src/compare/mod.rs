@@ -9,7 +9,7 @@ mod representational_models;
 mod rsa;
 
 pub use cka::Cka;
-pub use population_similarity::PopulationSimilarity;
+pub use population_similarity::{Measure, PopulationSimilarity};
 pub use predictivity::Predictivity;
 pub use published_target::PublishedTarget;
 pub use representational_models::RepresentationalModels;

@@ -94,7 +94,8 @@ fn ten() -> usize {
 }
 
 impl Measure {
-    fn name(self) -> String {
+    /// Name as printed.
+    pub fn name(self) -> String {
         match self {
             Self::Cca {} => "mean CCA".into(),
             Self::CrossValidatedCca { folds } => format!("CCA held out, {folds} folds"),
@@ -111,11 +112,13 @@ impl Measure {
         }
     }
 
-    fn is_distance(self) -> bool {
+    /// Whether alike populations have a small value.
+    pub fn is_distance(self) -> bool {
         matches!(self, Self::Shape { .. } | Self::SoftMatchingDistance {})
     }
 
-    fn of(self, x: ArrayView2<'_, f64>, y: ArrayView2<'_, f64>, seed: &rheobase_core::Seed) -> Result<f64, Error> {
+    /// Its value for responses (conditions, units) of two populations.
+    pub fn of(self, x: ArrayView2<'_, f64>, y: ArrayView2<'_, f64>, seed: &rheobase_core::Seed) -> Result<f64, Error> {
         match self {
             Self::Cca {} => Ok(cca(x, y)?.mean()),
             Self::CrossValidatedCca { folds } => {
@@ -242,6 +245,11 @@ fn identified(p: &PopulationSimilarityParameters, all: &[Population], values: &A
     let mut models: Vec<&str> = all.iter().map(|a| a.model.as_str()).collect();
     models.dedup();
     let of = |model: &str| (0..all.len()).filter(|k| all[*k].model == model).collect::<Vec<usize>>();
+    let (mut all_found, mut all_n) = (0, 0);
+    let mut put = |key: &str, what: &str, found: usize, n: usize| {
+        let estimate = Estimate::new(found as f64 / n as f64, what, &p.measure.name(), n, "layers");
+        outcome.metric(key, estimate.with_interval(rheobase_core::statistics::wilson_interval(found, n)));
+    };
     for (k, a) in models.iter().enumerate() {
         for b in &models[k + 1..] {
             let (left, right) = (of(a), of(b));
@@ -260,18 +268,13 @@ fn identified(p: &PopulationSimilarityParameters, all: &[Population], values: &A
             };
             let found = hits(&left, &right) + hits(&right, &left);
             let n = 2 * left.len();
-            let estimate = Estimate::new(
-                found as f64 / n as f64,
-                "layers identified in the other model",
-                &p.measure.name(),
-                n,
-                "layers",
-            );
-            outcome.metric(
-                &format!("identified.{a}~{b}"),
-                estimate.with_interval(rheobase_core::statistics::wilson_interval(found, n)),
-            );
+            all_found += found;
+            all_n += n;
+            put(&format!("identified.{a}~{b}"), "layers identified in the other model", found, n);
         }
+    }
+    if all_n > 0 {
+        put("identified", "layers identified in another model, all pairs of models", all_found, all_n);
     }
 }
 

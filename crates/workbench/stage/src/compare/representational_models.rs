@@ -101,7 +101,7 @@ impl Kind for RepresentationalModels {
     type Parameters = RepresentationalModelsParameters;
     const ROLE: Role = Role::Compare;
     const KIND: &'static str = "representational-models";
-    const VERSION: u32 = 3;
+    const VERSION: u32 = 4;
     const ABOUT: &'static str = "candidate models against the dissimilarities of several subjects: noise ceiling, bootstrap over subjects and conditions, false discovery rate";
     const OUTPUTS: &'static [OutputInfo] = &[main_output("similarities")];
 
@@ -117,6 +117,8 @@ impl Kind for RepresentationalModels {
 
     fn run(p: &RepresentationalModelsParameters, context: &Context<'_>) -> Result<Outcome, StageError> {
         let named = load(context.input(&p.of)?)?;
+        // A wrong name is said before the bootstrap, not after it.
+        let fitted = fitted_models::resolve(&p.fitted, &named.models)?;
         let comparator = p.comparator.comparator();
         let subjects: Vec<Rdm> = named.subjects.iter().map(|s| s.1.clone()).collect();
         let models: Vec<Rdm> = named.models.iter().map(|m| m.1.clone()).collect();
@@ -167,7 +169,7 @@ impl Kind for RepresentationalModels {
             .with("p_above_zero", ps)?
             .with("q_above_zero", q)?;
         outcome.table("models", table);
-        bars.extend(fitted_models::judge(&p.fitted, &named.models, &subjects, comparator, context, &mut outcome)?);
+        bars.extend(fitted_models::judge(&fitted, &subjects, comparator, context, &mut outcome)?);
         bars.sort_by(|a, b| b.value.total_cmp(&a.value));
         let figure = Bars {
             title: "similarity of models to the subjects".into(),
@@ -216,12 +218,6 @@ fn judge(
     let resample = if p.generalise_to == GeneraliseTo::Conditions { Resample::Conditions } else { Resample::Subjects };
     let found = bootstrap(models, subjects, comparator, resample, p.draws, threads(), &seed).map_err(failed)?;
     Ok((0..models.len())
-        .map(|m| {
-            let mean = found.mean(m);
-            let draws: Vec<f64> = found.draws.column(m).iter().copied().filter(|v| v.is_finite()).collect();
-            let below = draws.iter().filter(|v| **v <= 0.0).count();
-            let p = (1 + below) as f64 / (1 + draws.len()) as f64;
-            Judged { mean, interval: found.interval(m, 0.95), p }
-        })
+        .map(|m| Judged { mean: found.mean(m), interval: found.interval(m, 0.95), p: found.exceeds(m, 0.0).p })
         .collect())
 }

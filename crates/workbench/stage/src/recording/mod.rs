@@ -1,30 +1,48 @@
 //! Recordings of neurons: where they come from, and what is measured in them.
 
 mod events;
+mod feature_encoding;
 mod firing_statistics;
+mod gain_modulation;
 mod glm;
 mod head_direction;
+mod modulation_transfer;
 mod pair_synchrony;
 mod phase_precession;
 mod place;
+mod representation_over_time;
+mod reverse_correlation;
+mod simulated_features;
+mod simulated_modulation;
+mod simulated_receptive_fields;
 mod simulated_session;
 mod simulated_trials;
 mod source;
 mod trial_decoding;
+mod trial_dynamics;
 mod trial_information;
 mod trials;
 
 pub use events::EventResponse;
+pub use feature_encoding::FeatureEncoding;
 pub use firing_statistics::FiringStatistics;
+pub use gain_modulation::GainModulation;
 pub use glm::SpikeGlm;
 pub use head_direction::HeadDirection;
+pub use modulation_transfer::ModulationTransfer;
 pub use pair_synchrony::PairSynchrony;
 pub use phase_precession::PhasePrecession;
 pub use place::PlaceField;
+pub use representation_over_time::RepresentationOverTime;
+pub use reverse_correlation::ReverseCorrelation;
+pub use simulated_features::SimulatedFeatures;
+pub use simulated_modulation::SimulatedModulation;
+pub use simulated_receptive_fields::SimulatedReceptiveFields;
 pub use simulated_session::SimulatedSession;
 pub use simulated_trials::SimulatedTrials;
 pub use source::RecordingKind;
 pub use trial_decoding::TrialDecoding;
+pub use trial_dynamics::TrialDynamics;
 pub use trial_information::TrialInformation;
 
 use std::collections::BTreeMap;

@@ -7,11 +7,10 @@ use rheobase_data::Table;
 use rheobase_decoding::classify::{Classifier, Decoded, chance, decode, grouped_folds, null_of};
 use rheobase_pipeline::{Complaint, Context, Input, Outcome, OutputInfo, Role, StageError};
 use rheobase_report::figure::{Heatmap, Marks};
-use rheobase_spike_train::count::counts_in_windows;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::trials::{conditions, window_complaint, windows};
+use super::trials::{conditions, counts_in_parts, window_complaint, windows};
 use crate::analysis::ClassifierChoice;
 use crate::draw::{chart, series};
 use crate::kind::{Kind, failed, main_output, threads};
@@ -95,7 +94,7 @@ impl Kind for TrialDecoding {
             return Err(StageError::Failed(message));
         }
         let units = recording.spikes.units();
-        let counted = |unit: usize| counts_in_bins(recording.spikes.unit(unit), &spans, p.bins);
+        let counted = |unit: usize| counts_in_parts(recording.spikes.unit(unit), &spans, p.bins);
         let columns: Vec<Array2<f64>> = (0..units).map(counted).collect::<Result<_, _>>()?;
         let folds = grouped_folds(&labels, groups.as_deref(), p.folds, &context.seed.child("folds")).map_err(failed)?;
         let decoder = Decoder { labels: &labels, folds: &folds, classifier: p.classifier.classifier() };
@@ -127,21 +126,6 @@ struct Decoder<'a> {
     labels: &'a [usize],
     folds: &'a [Vec<usize>],
     classifier: Classifier,
-}
-
-/// Spikes in equal parts of each window, (windows, parts).
-fn counts_in_bins(times: &[f64], spans: &[(f64, f64)], bins: usize) -> Result<Array2<f64>, StageError> {
-    let mut counts = Array2::zeros((spans.len(), bins));
-    for bin in 0..bins {
-        let part = |(from, to): &(f64, f64)| {
-            let width = (to - from) / bins as f64;
-            (from + width * bin as f64, from + width * (bin + 1) as f64)
-        };
-        let parts: Vec<(f64, f64)> = spans.iter().map(part).collect();
-        let counted = counts_in_windows(times, &parts).map_err(failed)?;
-        counts.column_mut(bin).iter_mut().zip(counted).for_each(|(c, n)| *c = n);
-    }
-    Ok(counts)
 }
 
 /// Some parts of all units side by side, (trials, units x parts).

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use ndarray::{Array2, Array3};
 use rheobase_data::recording::Recording;
 use rheobase_pipeline::{Complaint, StageError};
+use rheobase_spike_train::count::counts_in_windows;
 
-use crate::kind::complaint;
+use crate::kind::{complaint, failed};
 
 /// Names of the conditions, and the condition of each trial.
 pub(super) fn conditions(recording: &Recording, by: Option<&str>) -> Result<(Vec<String>, Vec<usize>), StageError> {
@@ -48,4 +50,34 @@ pub(super) fn window_complaint([from, to]: [f64; 2]) -> Option<Complaint> {
         let message = format!("the window reaches from {from} to {to} s");
         complaint(&["window_s"], message, "write it as [start, stop] with start before stop")
     })
+}
+
+/// Spikes in equal parts of each window, (windows, parts).
+pub(super) fn counts_in_parts(times: &[f64], spans: &[(f64, f64)], bins: usize) -> Result<Array2<f64>, StageError> {
+    let mut counts = Array2::zeros((spans.len(), bins));
+    for bin in 0..bins {
+        let part = |(from, to): &(f64, f64)| {
+            let width = (to - from) / bins as f64;
+            (from + width * bin as f64, from + width * (bin + 1) as f64)
+        };
+        let parts: Vec<(f64, f64)> = spans.iter().map(part).collect();
+        let counted = counts_in_windows(times, &parts).map_err(failed)?;
+        counts.column_mut(bin).iter_mut().zip(counted).for_each(|(c, n)| *c = n);
+    }
+    Ok(counts)
+}
+
+/// Counts of all units, (trials, parts, units).
+pub(super) fn population_counts(
+    recording: &Recording,
+    spans: &[(f64, f64)],
+    parts: usize,
+) -> Result<Array3<f64>, StageError> {
+    let units = recording.spikes.units();
+    let mut counts = Array3::zeros((spans.len(), parts, units));
+    for unit in 0..units {
+        let own = counts_in_parts(recording.spikes.unit(unit), spans, parts)?;
+        counts.slice_mut(ndarray::s![.., .., unit]).assign(&own);
+    }
+    Ok(counts)
 }

@@ -3,22 +3,23 @@
 
 use ndarray::{Array1, Array2, Array3, ArrayView1, Axis, s};
 use rand_distr::{Distribution, StandardNormal};
-use rheobase_core::statistics::{mean, median, quantile, variance};
+use rheobase_core::statistics::{mean, median, variance};
 use rheobase_core::{Estimate, Seed};
 use rheobase_pipeline::{Complaint, Context, Input, Outcome, OutputInfo, Role, StageError};
 use rheobase_rate::recurrent::Cell;
 use rheobase_report::figure::Marks;
 use rheobase_similarity::cca::canonical_correlations;
-use rheobase_similarity::geometry::{jpca, participation_ratio, tangling};
+use rheobase_similarity::geometry::participation_ratio;
 use rheobase_task::motor::MusclePattern;
 use rheobase_task::{AnyTask, Trial};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::demixed::demix;
+use super::demixed::demix_trials;
 use super::source::{Axes, Recurrent, TrainedNetwork, unit_rates};
 use crate::draw::{chart, metric, series};
 use crate::kind::{Kind, complaint, failed, main_output};
+use crate::trajectories::rotations;
 
 /// Parameters of `population-dynamics`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -57,7 +58,7 @@ impl Kind for PopulationDynamics {
     type Parameters = DynamicsParameters;
     const ROLE: Role = Role::Analysis;
     const KIND: &'static str = "population-dynamics";
-    const VERSION: u32 = 2;
+    const VERSION: u32 = 3;
     const ABOUT: &'static str = "dimensionality, rotations (jPCA), tangling and demixed components (dPCA) of a recurrent network's states; time constants of gated units";
     const OUTPUTS: &'static [OutputInfo] = &[main_output("population dynamics")];
 
@@ -102,9 +103,11 @@ impl Kind for PopulationDynamics {
             AnyTask::MusclePattern(_) => rates.slice(s![.., trials[0].epoch("movement"), ..]).to_owned(),
             _ => rates.clone(),
         };
-        rotations(&movement, dt_s, p.components, &mut outcome)?;
+        let range = movement.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), v| (l.min(*v), h.max(*v)));
+        // A small share of the range stands for the 5 spikes/s of recorded neurons.
+        rotations(&movement, dt_s, p.components, 0.05 * (range.1 - range.0), &mut outcome)?;
         if let Some(by) = &p.by {
-            demix(&rates, &trials, by, task.dt_ms(), &mut outcome)?;
+            demix_trials(&rates, &trials, by, dt_s, &mut outcome)?;
         }
         if let AnyTask::MusclePattern(pattern) = &trained.task {
             against_motor_cortex(pattern, &trained, &trials, &movement, p, &context.seed, &mut outcome)?;
@@ -145,32 +148,6 @@ fn draw_planes(rates: &Array3<f64>, axes: &Axes, outcome: &mut Outcome) -> Resul
     );
     let lines = vec![series("trials", paths, Marks::Paths), series("first step", begins, Marks::Points)];
     chart(outcome, ["states", "States", &caption], ["axis 1", "axis 2"], lines)
-}
-
-fn rotations(rates: &Array3<f64>, dt_s: f64, components: usize, outcome: &mut Outcome) -> Result<(), StageError> {
-    let range = rates.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), v| (l.min(*v), h.max(*v)));
-    let n = (rates.dim().0, "conditions");
-    // A small share of the range stands for the 5 spikes/s of the paper, so that silent units do not count fully.
-    if let Ok(found) = jpca(rates, dt_s, components.min(rates.dim().2 / 2 * 2), 0.05 * (range.1 - range.0)) {
-        metric(outcome, "rotation_ratio", found.ratio(), ("R2 of the skew-symmetric over that of the free map", ""), n);
-        metric(outcome, "rotation_r2", found.skew_r2, ("R2 of the skew-symmetric map", ""), n);
-        metric(outcome, "free_r2", found.free_r2, ("R2 of the free map", ""), n);
-        if let Some(f) = found.frequencies.first() {
-            let what = ("frequency of the fastest plane", "Hz");
-            metric(outcome, "rotation_hz", f / std::f64::consts::TAU, what, n);
-        }
-    }
-    let tangled: Vec<f64> = rates
-        .axis_iter(Axis(0))
-        .filter_map(|trial| tangling(trial, dt_s, 0.1).ok())
-        .flatten()
-        .filter(|v| v.is_finite())
-        .collect();
-    if !tangled.is_empty() {
-        let what = ("90th percentile of trajectory tangling", "1/s2");
-        metric(outcome, "tangling", quantile(&tangled, 0.9), what, (tangled.len(), "states"));
-    }
-    Ok(())
 }
 
 /// Similarity of units to the cells of the stand-in for motor cortex, and robustness of the muscles to noise on weights.

@@ -11,6 +11,7 @@ mod lesions;
 mod model;
 mod parts;
 mod reservoir;
+mod similarity_over_time;
 mod source;
 mod spatial;
 
@@ -22,4 +23,5 @@ pub use gain_fields::GainFields;
 pub use lesions::RecurrentLesions;
 pub use model::RecurrentModel;
 pub use reservoir::{EchoStates, ForceLearning};
+pub use similarity_over_time::SimilarityOverTime;
 pub use spatial::{PatternFormation, SpatialTuning};

@@ -6,13 +6,13 @@ use rand::RngExt;
 use rheobase_core::{Estimate, Seed};
 use rheobase_pipeline::{Outcome, StageError};
 use rheobase_receptive_field::stc::{NestedResult, NestedTest, Whitened, nested_test, whiten};
-use rheobase_report::figure::{Chart, Marks, Matrix, Panel};
+use rheobase_report::figure::{Matrix, Panel};
 use rheobase_surrogate::data::Trial;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::lesions::{LesionsBy, groups};
-use crate::draw::{metric, series};
+use crate::draw::{covariance_spectrum, metric};
 use crate::kind::{failed, threads};
 
 /// How input is counted for its covariance.
@@ -144,11 +144,10 @@ fn draw(
     bins: usize,
     outcome: &mut Outcome,
 ) -> Result<(), StageError> {
-    let mut lines = Vec::new();
+    let mut spectra = Vec::new();
     let mut panels = Vec::new();
     for (name, result) in found {
-        let points = result.eigenvalues.iter().enumerate().map(|(k, v)| (k as f64, *v)).collect();
-        lines.push(series(name, points, Marks::Points));
+        spectra.push(((*name).to_owned(), result.eigenvalues.to_vec()));
         for axis in &result.axes {
             let title = format!("{name} {}", if axis.eigenvalue > 1.0 { "+" } else { "-" });
             let values = white.filter(&axis.axis).to_vec();
@@ -158,21 +157,7 @@ fn draw(
             });
         }
     }
-    let (low, high) = found[0].1.null_band;
-    let end = found[0].1.eigenvalues.len() as f64;
-    for (name, value) in [("97.5 % of shifted spikes", high), ("2.5 % of shifted spikes", low)] {
-        lines.push(series(name, vec![(0.0, value), (end, value)], Marks::Dashed));
-    }
-    let chart = Chart {
-        title: "spectrum of the spike-triggered covariance".into(),
-        x_label: "axis, by falling variance".into(),
-        y_label: "variance before spikes / before all frames".into(),
-        x_range: None,
-        y_range: None,
-        series: lines,
-    };
-    let caption = "Variance of the input before spikes along each axis, over sections and time; outside the dashed lines it is changed.";
-    outcome.figure("covariance", "Spike-triggered covariance", caption, chart.svg().map_err(failed)?);
+    covariance_spectrum(outcome, "covariance", spectra, found[0].1.null_band)?;
     if panels.is_empty() {
         return Ok(());
     }

@@ -2,17 +2,24 @@
 //! 2018, with the weights their paper defines, of centred activity and true canonical variates), and their honest forms:
 //! correlations of held-out conditions, and a null distribution by permuting conditions.
 //!
-//! Each side is reduced to an orthonormal basis Q of its centred columns; the singular values of Qx'Qy are the canonical
-//! correlations (Bjoerck & Golub 1973). Where the Gram matrix is well conditioned Q comes from two Cholesky factorisations
-//! (Yamamoto et al. 2015), otherwise from the SVD with the numerical rank; neither inverts a covariance.
+//! The singular values of Qx'Qy, with Q an orthonormal basis of a side's centred columns, are the canonical correlations (Bjoerck & Golub
+//! 1973). Where both Gram matrices are well conditioned Q = X L^-T with their Cholesky factors, and Qx'Qy = Lx^-1 X'Y Ly^-T needs no
+//! basis at all: the work is in X'X, Y'Y and X'Y. Otherwise Q comes from two Cholesky factorisations (Yamamoto et al. 2015), or from the
+//! SVD with the numerical rank; none inverts a covariance.
+
+mod held_out;
+
+pub(crate) use held_out::split;
+pub use held_out::{CrossValidation, cross_validated_cca, permutation_null, significant_components};
 
 use ndarray::{Array1, Array2, ArrayView2, Axis, s};
-use rand::seq::SliceRandom;
-use rheobase_core::statistics::{mean, pearson};
-use rheobase_core::{Seed, parallel};
-use rheobase_linalg::{cholesky, gram, product, solve_lower, svd, symmetric_function, transposed_product};
+use rheobase_core::statistics::mean;
+use rheobase_linalg::{
+    cholesky, gram, product, singular_values, solve_lower, solve_lower_transposed, svd, symmetric_function,
+    transposed_product,
+};
 
-use crate::prepare::{centred, centred_pair};
+use crate::prepare::{Moments, centred, centred_moments, centred_pair};
 use crate::{Error, Result};
 
 /// Canonical correlations and what comes with them.
@@ -65,6 +72,45 @@ fn cholesky_basis(x: &Array2<f64>) -> Option<Array2<f64>> {
     once(&first, 0.5)
 }
 
+/// Maps from the columns of each side to an orthonormal basis, (units, rank) each, and the product of both bases (rank x, rank y).
+struct Whitened {
+    left: Array2<f64>,
+    right: Array2<f64>,
+    product: Array2<f64>,
+}
+
+impl Whitened {
+    fn analyse(&self, x: &Array2<f64>, y: &Array2<f64>) -> Result<Cca> {
+        let decomposition = svd(self.product.view())?;
+        let variates = |m: &Array2<f64>, map: &Array2<f64>, inner: ArrayView2<'_, f64>| {
+            product(m.view(), product(map.view(), inner).view())
+        };
+        Ok(Cca {
+            correlations: decomposition.s.mapv(|r| r.clamp(0.0, 1.0)),
+            left_variates: variates(x, &self.left, decomposition.u.view()),
+            right_variates: variates(y, &self.right, decomposition.vt.t()),
+            ranks: (self.left.ncols(), self.right.ncols()),
+        })
+    }
+}
+
+/// Ratio of the smallest to the largest diagonal entry of a Cholesky factor below which Gram matrices are not trusted: correlations lose
+/// the square of the condition number in digits, so that about ten are left.
+const WELL_CONDITIONED: f64 = 0.01;
+
+/// Cholesky factors of both Gram matrices and L_x^-1 X'Y L_y^-T; `None` where a Gram matrix is not well conditioned.
+fn through_grams(moments: &Moments) -> Option<(Array2<f64>, Array2<f64>, Array2<f64>)> {
+    let factor = |gram: &Array2<f64>| {
+        let lower = cholesky(gram.view()).ok()?;
+        let (small, large) = lower.diag().iter().fold((f64::INFINITY, 0.0_f64), |(a, b), &d| (a.min(d), b.max(d)));
+        (small > WELL_CONDITIONED * large).then_some(lower)
+    };
+    let (lx, ly) = (factor(&moments.xx)?, factor(&moments.yy)?);
+    let half = solve_lower(lx.view(), moments.xy.view());
+    let whole = solve_lower(ly.view(), half.t()).reversed_axes();
+    Some((lx, ly, whole))
+}
+
 /// Canonical correlation analysis of responses (conditions, units).
 ///
 /// # Errors
@@ -75,18 +121,31 @@ pub fn cca(x: ArrayView2<'_, f64>, y: ArrayView2<'_, f64>) -> Result<Cca> {
     of_centred(&x, &y)
 }
 
-fn of_centred(x: &Array2<f64>, y: &Array2<f64>) -> Result<Cca> {
-    let (qx, qy) = (orthonormal_basis(x)?, orthonormal_basis(y)?);
-    let (rx, ry) = (qx.ncols(), qy.ncols());
-    if rx.max(ry) + 1 >= x.nrows() {
-        return Err(Error::TooManyUnits { what: "CCA", conditions: x.nrows(), rank: rx.max(ry) });
+fn require_conditions(conditions: usize, ranks: (usize, usize)) -> Result<()> {
+    let rank = ranks.0.max(ranks.1);
+    if rank + 1 >= conditions {
+        return Err(Error::TooManyUnits { what: "CCA", conditions, rank });
     }
+    Ok(())
+}
+
+fn of_centred(x: &Array2<f64>, y: &Array2<f64>) -> Result<Cca> {
+    if x.nrows() > x.ncols().max(y.ncols())
+        && let Some((lx, ly, product)) = through_grams(&Moments::of(x, y))
+    {
+        require_conditions(x.nrows(), (lx.nrows(), ly.nrows()))?;
+        let map = |lower: &Array2<f64>| solve_lower_transposed(lower.view(), Array2::eye(lower.nrows()).view());
+        return Whitened { left: map(&lx), right: map(&ly), product }.analyse(x, y);
+    }
+    let (qx, qy) = (orthonormal_basis(x)?, orthonormal_basis(y)?);
+    let ranks = (qx.ncols(), qy.ncols());
+    require_conditions(x.nrows(), ranks)?;
     let decomposition = svd(transposed_product(qx.view(), qy.view()).view())?;
     Ok(Cca {
         correlations: decomposition.s.mapv(|r| r.clamp(0.0, 1.0)),
         left_variates: product(qx.view(), decomposition.u.view()),
         right_variates: product(qy.view(), decomposition.vt.t()),
-        ranks: (rx, ry),
+        ranks,
     })
 }
 
@@ -95,32 +154,32 @@ fn of_centred(x: &Array2<f64>, y: &Array2<f64>) -> Result<Cca> {
 /// # Errors
 /// As for [`cca`].
 pub fn canonical_correlations(x: ArrayView2<'_, f64>, y: ArrayView2<'_, f64>) -> Result<Array1<f64>> {
+    // Of more units than conditions the Gram matrices are singular, and may be too large to be held.
+    if x.nrows() > x.ncols().max(y.ncols())
+        && let Some((lx, ly, product)) = through_grams(&centred_moments("CCA", x, y, 3)?)
+    {
+        require_conditions(x.nrows(), (lx.nrows(), ly.nrows()))?;
+        return correlations_of(&product);
+    }
     let (x, y) = centred_pair("CCA", x, y, 3)?;
     let (qx, qy) = (orthonormal_basis(&x)?, orthonormal_basis(&y)?);
-    if qx.ncols().max(qy.ncols()) + 1 >= x.nrows() {
-        return Err(Error::TooManyUnits { what: "CCA", conditions: x.nrows(), rank: qx.ncols().max(qy.ncols()) });
-    }
-    singular_values(&transposed_product(qx.view(), qy.view()))
+    require_conditions(x.nrows(), (qx.ncols(), qy.ncols()))?;
+    correlations_of(&transposed_product(qx.view(), qy.view()))
 }
 
-/// Singular values alone: by the eigenvalues of the smaller Gram matrix where that costs no digits that matter.
-fn singular_values(m: &Array2<f64>) -> Result<Array1<f64>> {
-    Ok(svd(m.view())?.s.mapv(|r| r.clamp(0.0, 1.0)))
+/// Singular values of a product of orthonormal bases.
+fn correlations_of(product: &Array2<f64>) -> Result<Array1<f64>> {
+    Ok(singular_values(product.view())?.mapv(|r| r.clamp(0.0, 1.0)))
 }
 
 /// The share of variance kept by [`svcca`] in the original paper.
 pub const SVCCA_VARIANCE: f64 = 0.99;
 
-/// The first principal components of centred responses that hold `share` of the variance: scores (conditions, kept).
-///
-/// # Errors
-/// If the share is not in (0, 1] or the decomposition fails.
-pub fn principal_scores(x: ArrayView2<'_, f64>, share: f64) -> Result<Array2<f64>> {
+/// Eigenvalues of X'X (or XX', if that is smaller) and how many, from the largest, hold `share` of the variance.
+fn principal(x: &Array2<f64>, share: f64) -> Result<(rheobase_linalg::Eigh, usize)> {
     if !(share > 0.0 && share <= 1.0) {
         return Err(Error::Parameter { what: "share of the variance", found: share, allowed: "in (0, 1]" });
     }
-    let x = centred(x);
-    // Eigenvectors of the smaller Gram matrix; components below 1e-6 of the variance are far from being kept.
     let tall = x.nrows() > x.ncols();
     let eigen = rheobase_linalg::eigh(if tall { gram(x.view()) } else { gram(x.t()) }.view())?;
     let total: f64 = eigen.values.iter().map(|v| v.max(0.0)).sum();
@@ -131,8 +190,19 @@ pub fn principal_scores(x: ArrayView2<'_, f64>, share: f64) -> Result<Array2<f64
         sum += eigen.values[kept];
         kept += 1;
     }
+    Ok((eigen, kept))
+}
+
+/// The first principal components of centred responses that hold `share` of the variance: scores (conditions, kept).
+///
+/// # Errors
+/// If the share is not in (0, 1] or the decomposition fails.
+pub fn principal_scores(x: ArrayView2<'_, f64>, share: f64) -> Result<Array2<f64>> {
+    let x = centred(x);
+    // Components below 1e-6 of the variance are far from being kept.
+    let (eigen, kept) = principal(&x, share)?;
     let vectors = eigen.vectors.slice(s![.., ..kept]);
-    if tall {
+    if x.nrows() > x.ncols() {
         return Ok(product(x.view(), vectors));
     }
     let mut scores = vectors.to_owned();
@@ -147,8 +217,27 @@ pub fn principal_scores(x: ArrayView2<'_, f64>, share: f64) -> Result<Array2<f64
 /// # Errors
 /// As for [`cca`] and [`principal_scores`].
 pub fn svcca(x: ArrayView2<'_, f64>, y: ArrayView2<'_, f64>, share: f64) -> Result<Cca> {
-    crate::prepare::require_pair("SVCCA", x, y, 3)?;
-    cca(principal_scores(x, share)?.view(), principal_scores(y, share)?.view())
+    let (x, y) = centred_pair("SVCCA", x, y, 3)?;
+    // Principal components are a basis already: scaled to unit length, V / sqrt(l), they need no scores.
+    let map = |m: &Array2<f64>| -> Result<Option<Array2<f64>>> {
+        if m.nrows() <= m.ncols() {
+            return Ok(None);
+        }
+        let (eigen, kept) = principal(m, share)?;
+        let trusted = kept > 0 && eigen.values[kept - 1] > WELL_CONDITIONED.powi(2) * eigen.values[0];
+        Ok(trusted.then(|| {
+            let mut vectors = eigen.vectors.slice(s![.., ..kept]).to_owned();
+            vectors.axis_iter_mut(Axis(1)).zip(&eigen.values).for_each(|(mut v, l)| v /= l.sqrt());
+            vectors
+        }))
+    };
+    if let (Some(left), Some(right)) = (map(&x)?, map(&y)?) {
+        require_conditions(x.nrows(), (left.ncols(), right.ncols()))?;
+        let cross = transposed_product(x.view(), y.view());
+        let inner = product(product(left.t(), cross.view()).view(), right.view());
+        return Whitened { left, right, product: inner }.analyse(&x, &y);
+    }
+    cca(principal_scores(x.view(), share)?.view(), principal_scores(y.view(), share)?.view())
 }
 
 /// PWCCA: the mean of canonical correlations weighted by how much of the left side each left variate carries,
@@ -198,158 +287,6 @@ pub fn ridge_cca(
     let cross = transposed_product(x.view(), y.view()) / n;
     let decomposition = svd(wx.dot(&cross).dot(&wy).view())?;
     Ok((decomposition.s, wx.dot(&decomposition.u), wy.dot(&decomposition.vt.t())))
-}
-
-/// How cross-validated CCA divides and regularises.
-#[derive(Debug, Clone)]
-pub struct CrossValidation {
-    /// Number of folds.
-    pub folds: usize,
-    /// Shrinkages tried; the one with the best mean inner correlation is chosen on the training folds alone.
-    pub shrinkages: Vec<f64>,
-    /// Components reported.
-    pub components: usize,
-    /// Threads.
-    pub threads: usize,
-}
-
-impl Default for CrossValidation {
-    fn default() -> Self {
-        Self { folds: 5, shrinkages: vec![0.01, 0.1, 0.3, 0.6, 0.9], components: 1, threads: 1 }
-    }
-}
-
-/// Correlations of held-out projections, one for each component, averaged over folds; the shrinkage is chosen by an inner
-/// division of each training part.
-///
-/// # Errors
-/// If there are fewer conditions than 3 for each fold, or [`ridge_cca`] fails on a training part.
-pub fn cross_validated_cca(
-    x: ArrayView2<'_, f64>,
-    y: ArrayView2<'_, f64>,
-    settings: &CrossValidation,
-    seed: &Seed,
-) -> Result<Array1<f64>> {
-    let folds = settings.folds.max(2);
-    crate::prepare::require_pair("cross-validated CCA", x, y, 3 * folds)?;
-    let mut order: Vec<usize> = (0..x.nrows()).collect();
-    order.shuffle(&mut seed.child("folds").stream());
-    let components = settings.components.clamp(1, x.ncols().min(y.ncols()));
-    let results = parallel::try_map(folds, settings.threads, |fold| -> Result<Array1<f64>> {
-        let (train, test) = split(&order, folds, fold);
-        let shrinkage = choose_shrinkage(x, y, &train, settings, components)?;
-        held_out(x, y, &train, &test, shrinkage, components)
-    })?;
-    let mut total = Array1::zeros(components);
-    for result in &results {
-        total += result;
-    }
-    Ok(total / folds as f64)
-}
-
-/// The training and test indices of one of `folds` nearly equal parts of an order.
-pub(crate) fn split(order: &[usize], folds: usize, fold: usize) -> (Vec<usize>, Vec<usize>) {
-    let bound = |k: usize| k * order.len() / folds;
-    let test = order[bound(fold)..bound(fold + 1)].to_vec();
-    let train = order[..bound(fold)].iter().chain(&order[bound(fold + 1)..]).copied().collect();
-    (train, test)
-}
-
-fn choose_shrinkage(
-    x: ArrayView2<'_, f64>,
-    y: ArrayView2<'_, f64>,
-    train: &[usize],
-    settings: &CrossValidation,
-    components: usize,
-) -> Result<f64> {
-    if let [only] = settings.shrinkages[..] {
-        return Ok(only);
-    }
-    let inner = settings.folds.clamp(2, 5);
-    let mut best = (f64::NEG_INFINITY, f64::NAN);
-    for &shrinkage in &settings.shrinkages {
-        let mut score = 0.0;
-        for fold in 0..inner {
-            let (a, b) = split(train, inner, fold);
-            score += held_out(x, y, &a, &b, shrinkage, components)?.sum();
-        }
-        if score > best.0 {
-            best = (score, shrinkage);
-        }
-    }
-    if best.1.is_nan() {
-        return Err(Error::Parameter { what: "number of shrinkages to choose from", found: 0.0, allowed: ">= 1" });
-    }
-    Ok(best.1)
-}
-
-fn held_out(
-    x: ArrayView2<'_, f64>,
-    y: ArrayView2<'_, f64>,
-    train: &[usize],
-    test: &[usize],
-    shrinkage: f64,
-    components: usize,
-) -> Result<Array1<f64>> {
-    let pick = |m: ArrayView2<'_, f64>, rows: &[usize]| m.select(Axis(0), rows);
-    let (xt, yt) = (pick(x, train), pick(y, train));
-    let (_, wx, wy) = ridge_cca(xt.view(), yt.view(), shrinkage)?;
-    let (px, py) = (pick(x, test).dot(&wx), pick(y, test).dot(&wy));
-    Ok(Array1::from_shape_fn(components, |k| pearson(&px.column(k).to_vec(), &py.column(k).to_vec()).unwrap_or(0.0)))
-}
-
-/// Null values of a statistic when the conditions of the right side are permuted.
-///
-/// # Errors
-/// If the statistic fails for a permutation.
-pub fn permutation_null(
-    x: ArrayView2<'_, f64>,
-    y: ArrayView2<'_, f64>,
-    draws: usize,
-    threads: usize,
-    seed: &Seed,
-    statistic: impl Fn(ArrayView2<'_, f64>, ArrayView2<'_, f64>) -> Result<f64> + Sync,
-) -> Result<Vec<f64>> {
-    parallel::try_map(draws, threads, |draw| {
-        let mut order: Vec<usize> = (0..y.nrows()).collect();
-        order.shuffle(&mut seed.index(draw).stream());
-        statistic(x, y.select(Axis(0), &order).view())
-    })
-}
-
-/// How many canonical correlations exceed chance: components are tested one after another against the same permutations of
-/// what the earlier ones leave over (Winkler et al. 2020), stopping at the first p above `level`. Returns the p-values found.
-///
-/// # Errors
-/// As for [`cca`].
-pub fn significant_components(
-    x: ArrayView2<'_, f64>,
-    y: ArrayView2<'_, f64>,
-    draws: usize,
-    level: f64,
-    threads: usize,
-    seed: &Seed,
-) -> Result<Vec<f64>> {
-    let found = cca(x, y)?;
-    // Within the canonical bases the data are the variates; dropping the first k of both leaves the rest.
-    let mut p_values: Vec<f64> = Vec::new();
-    let k = found.correlations.len();
-    for first in 0..k {
-        let (left, right) = (found.left_variates.slice(s![.., first..]), found.right_variates.slice(s![.., first..]));
-        let wilks = |r: &Array1<f64>| -r.iter().map(|r| (-r * r).max(-1.0 + 1e-12).ln_1p()).sum::<f64>();
-        let observed = wilks(&found.correlations.slice(s![first..]).to_owned());
-        let null = permutation_null(left, right, draws, threads, &seed.index(first), |a, b| {
-            Ok(wilks(&singular_values(&transposed_product(a, b))?))
-        })?;
-        let p = rheobase_core::statistics::permutation_p(observed, &null);
-        // A later component cannot be surer than an earlier one (closed testing).
-        let p = p_values.last().map_or(p, |&before| p.max(before));
-        p_values.push(p);
-        if p > level {
-            break;
-        }
-    }
-    Ok(p_values)
 }
 
 /// Share of the left side's variance that a linear map from the right side explains in sample: the mean over left variance
