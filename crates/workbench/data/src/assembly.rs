@@ -9,7 +9,7 @@ use hdf5_pure::{AttrValue, DType};
 use ndarray::ArrayD;
 
 use crate::hdf5::Hdf5;
-use crate::{Column, Result};
+use crate::{Column, Error, Result, Table};
 
 /// An array with named dimensions and the coordinates of each.
 #[derive(Debug, Clone, PartialEq)]
@@ -100,5 +100,24 @@ impl Assembly {
     /// Length of a dimension.
     pub fn length(&self, dimension: &str) -> Option<usize> {
         self.dimensions.iter().position(|d| d == dimension).map(|axis| self.values.shape()[axis])
+    }
+
+    /// A row for each element of an array of one dimension (events, as in `SpikeTimesAssembly`): its coordinates, and the array's own
+    /// values as column `data`.
+    ///
+    /// # Errors
+    /// If the array has more dimensions.
+    pub fn to_table(&self, name: &str) -> Result<Table> {
+        let [dimension] = &self.dimensions[..] else {
+            let reason = format!("a table has one dimension, the array has {}", self.dimensions.join(" x "));
+            return Err(Error::format(name, "netCDF-4", reason));
+        };
+        let mut table = Table::new().with("data", self.values.iter().copied().collect::<Vec<f64>>())?;
+        for (name, (own, column)) in &self.coordinates {
+            if own == dimension && name != "data" {
+                table = table.with(name, column.clone())?;
+            }
+        }
+        Ok(table)
     }
 }

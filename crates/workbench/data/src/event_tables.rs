@@ -1,6 +1,7 @@
 //! Recordings from tables of events: a row for each spike, as spike sorters and simulators write them.
 //!
-//! Tables are .csv, .tsv or .parquet files, or .npz files whose one-dimensional arrays are the columns. The two arrays of a spike sorter,
+//! Tables are .csv, .tsv or .parquet files, .npz files whose one-dimensional arrays are the columns, or netCDF-4 files (.nc) of one dimension
+//! (`SpikeTimesAssembly` of Brain-Score), whose values are the column `data` beside their coordinates. The two arrays of a spike sorter,
 //! `spike_times.npy` in samples and `spike_clusters.npy`, are taken as they are.
 
 use std::collections::{BTreeMap, HashMap};
@@ -11,6 +12,7 @@ use rheobase_core::SpikeTrains;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::assembly::Assembly;
 use crate::error::read_file;
 use crate::npy::{read_npy, read_npz};
 use crate::recording::{Recording, Signal};
@@ -238,8 +240,10 @@ impl SignalTable {
 
 /// The columns of a table, whatever its format.
 fn columns(path: &Path) -> Result<Table> {
-    if path.extension().and_then(|e| e.to_str()) != Some("npz") {
-        return Table::read(path);
+    match path.extension().and_then(|e| e.to_str()) {
+        Some("npz") => {}
+        Some("nc") => return Assembly::open(path)?.to_table(&path.display().to_string()),
+        _ => return Table::read(path),
     }
     let mut table = Table::new();
     for (name, array) in read_npz(&path.display().to_string(), &read_file(path)?)? {

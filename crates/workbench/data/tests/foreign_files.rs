@@ -1,4 +1,4 @@
-//! MAT and NWB files of every form the formats allow, and what is said of damaged ones.
+//! MAT, NWB and netCDF files of every form the formats allow, and what is said of damaged ones.
 
 mod files;
 
@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 
 use ndarray::array;
 use rheobase_core::SpikeTrains;
+use rheobase_data::assembly::Assembly;
+use rheobase_data::event_tables::{EventTables, SpikeTable};
 use rheobase_data::mat::{MatFile, MatValue};
 use rheobase_data::nwb::NwbFile;
 use rheobase_data::nwb::write::{Session, bytes, write};
@@ -122,4 +124,30 @@ fn what_nwb_cannot_hold_is_refused() {
     let mut untimed = recording();
     untimed.trials = Table::new().with("direction", vec![1.0]).unwrap();
     assert!(bytes("x", &session(), &untimed).is_err());
+}
+
+#[test]
+fn an_assembly_of_events_is_a_table_and_a_recording() {
+    let bytes = files::netcdf(
+        &[("event", 4)],
+        &[0.3, 0.5, 0.1, 2.0],
+        &[("neuroid_id", &["b", "a", "b", "c"])],
+        &[("event_presentation", &[0.0, 1.0, 0.0, 2.0])],
+    );
+    let assembly = Assembly::from_bytes("events.nc", bytes.clone()).unwrap();
+    let table = assembly.to_table("events.nc").unwrap();
+    assert_eq!(table.numbers("data").unwrap(), [0.3, 0.5, 0.1, 2.0]);
+    assert_eq!(table.column("neuroid_id").unwrap().text(3), "c");
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("events.nc");
+    std::fs::write(&path, bytes).unwrap();
+    let spikes =
+        SpikeTable { path, units_path: None, time: "data".into(), unit: "neuroid_id".into(), sampling_hz: None };
+    let tables = EventTables { spikes, units: None, trials: None, signals: BTreeMap::new(), span_s: None };
+    let found = tables.read().unwrap();
+    assert_eq!((found.spikes.units(), found.spikes.unit(1)), (3, &[0.1, 0.3][..]));
+    // Two dimensions are no table.
+    let flat = files::netcdf(&[("presentation", 3), ("neuroid", 2)], &[0.0; 6], &[], &[]);
+    let message = Assembly::from_bytes("flat.nc", flat).unwrap().to_table("flat.nc").unwrap_err().to_string();
+    assert!(message.contains("presentation x neuroid"), "{message}");
 }

@@ -23,7 +23,7 @@ fn feed_all_readers(bytes: &[u8]) {
     let _ = Table::from_parquet("x", bytes);
     let _ = Manifest::parse("x", &String::from_utf8_lossy(bytes));
     let _ = MatFile::parse("x", bytes);
-    let _ = Assembly::from_bytes("x", bytes.to_vec());
+    let _ = Assembly::from_bytes("x", bytes.to_vec()).map(|a| drop(a.to_table("x")));
     if let Ok(file) = NwbFile::from_bytes("x", bytes.to_vec()) {
         let _ = file.units(None);
         let _ = file.trials();
@@ -44,6 +44,12 @@ fn valid_files() -> Vec<Vec<u8>> {
     write_npz(&npz, &BTreeMap::from([("x".to_owned(), Array::F64(array![1.0, 2.0, 3.0].into_dyn()))])).unwrap();
     let mut all = vec![std::fs::read(parquet).unwrap(), std::fs::read(npz).unwrap(), table.to_csv().into_bytes()];
     all.extend([files::mat_v5(), files::mat_v73(), files::nwb()]);
+    all.push(files::netcdf(
+        &[("presentation", 2), ("neuroid", 2)],
+        &[0.0; 4],
+        &[("stimulus_id", &["a", "b"])],
+        &[("time", &[1.0])],
+    ));
     all.push(vec![0, 0, 8, 2, 0, 0, 0, 2, 0, 0, 0, 2, 1, 2, 3, 4]);
     // Read when the test runs: one target folder may serve several clones.
     let package = std::env::var("CARGO_MANIFEST_DIR").unwrap();

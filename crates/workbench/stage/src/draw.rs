@@ -47,11 +47,9 @@ pub fn covariance_spectrum(
     for (name, values) in spectra {
         let points = values.into_iter().enumerate().map(|(k, v)| (k as f64, v)).collect();
         lines.push(series(&name, points, Marks::Points));
-        if lines.len() == 1 {
-            for (name, value) in [("level of shifted spikes", band.0), ("", band.1)] {
-                lines.push(series(name, vec![(0.0, value), (longest, value)], Marks::Dashed));
-            }
-        }
+    }
+    for (name, value) in [("upper level of shifted spikes", band.1), ("lower level", band.0)] {
+        lines.push(series(name, vec![(0.0, value), (longest, value)], Marks::Dashed));
     }
     let caption =
         "Variance of the stimulus before spikes along each axis; outside the dashed lines (the first) it is changed.";

@@ -12,6 +12,8 @@ use crate::kind::failed;
 
 /// Components of each marginal.
 const COMPONENTS: usize = 3;
+/// Most conditions that are drawn, evenly chosen.
+const DRAWN: usize = 4;
 /// Strength of the ridge, as a share of the total variance.
 const RIDGE: f64 = 1e-6;
 
@@ -105,7 +107,7 @@ pub fn demix(
         let estimate = Estimate::new(one.explained[0], &what, "dPCA, by reconstruction", count, "conditions");
         outcome.metric(&format!("demixed_{}", one.name), estimate);
         if one.name != "time" {
-            for (class, average) in averages.axis_iter(Axis(0)).enumerate() {
+            for (class, average) in averages.axis_iter(Axis(0)).enumerate().step_by(count.div_ceil(DRAWN)) {
                 let scores = average.dot(&one.decoder.column(0));
                 let points = scores.iter().enumerate().map(|(t, v)| (t as f64 * dt_s, *v)).collect();
                 let dashed = one.name == "interaction";
@@ -115,7 +117,8 @@ pub fn demix(
         }
     }
     let caption = format!(
-        "First demixed component of the condition alone and of condition and time together, for each value of {by}: mean states projected on its decoder."
+        "First demixed component of the condition alone and of condition and time together, for {} of {count} values of {by}: mean states projected on its decoder.",
+        count.div_ceil(count.div_ceil(DRAWN))
     );
     chart(outcome, ["demixed", "Demixed components", &caption], ["time (s)", "projection"], lines)
 }

@@ -129,3 +129,34 @@ pub fn nwb() -> Vec<u8> {
     builder.add_group(units.finish());
     builder.finish().unwrap()
 }
+
+/// A netCDF-4 file as xarray writes it: the array `data` over named dimensions, and text or numbers along them.
+pub fn netcdf(
+    dimensions: &[(&str, usize)],
+    values: &[f64],
+    texts: &[(&str, &[&str])],
+    numbers: &[(&str, &[f64])],
+) -> Vec<u8> {
+    let mut builder = FileBuilder::new();
+    for (k, (name, length)) in dimensions.iter().enumerate() {
+        builder
+            .create_dataset(name)
+            .with_f32_data(&vec![0.0; *length])
+            .set_attr("CLASS", AttrValue::String("DIMENSION_SCALE".into()))
+            .set_attr("_Netcdf4Dimid", AttrValue::I32(k as i32));
+    }
+    let shape: Vec<u64> = dimensions.iter().map(|(_, n)| *n as u64).collect();
+    let order = (0..dimensions.len() as i32).collect();
+    builder
+        .create_dataset("data")
+        .with_f64_data(values)
+        .with_shape(&shape)
+        .set_attr("_Netcdf4Coordinates", AttrValue::I32Array(order));
+    for (name, column) in texts {
+        builder.create_dataset(name).with_vlen_strings(column);
+    }
+    for (name, column) in numbers {
+        builder.create_dataset(name).with_f64_data(column);
+    }
+    builder.finish().unwrap()
+}

@@ -10,6 +10,7 @@ mod gabor_fit;
 mod lesion_groups;
 mod orientation_tuning;
 mod population_structure;
+mod recorded_units;
 mod sta;
 mod stc;
 
@@ -24,6 +25,7 @@ pub use gabor_fit::GaborFits;
 pub use lesion_groups::LesionGroups;
 pub use orientation_tuning::OrientationTuning;
 pub use population_structure::PopulationStructure;
+pub use recorded_units::RecordedUnits;
 pub use sta::Sta;
 pub use stc::Stc;
 

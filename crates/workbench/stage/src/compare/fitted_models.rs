@@ -72,17 +72,20 @@ pub(super) fn complaints(models: &[FittedModel]) -> Vec<Complaint> {
     all
 }
 
+/// A fitted model and its components by name.
+pub(super) type Resolved<'a> = (&'a FittedModel, Vec<&'a (String, Rdm)>);
+
 /// The components of each fitted model.
 pub(super) fn resolve<'a>(
     fitted: &'a [FittedModel],
     models: &'a [(String, Rdm)],
-) -> Result<Vec<(&'a FittedModel, Vec<&'a (String, Rdm)>)>, StageError> {
+) -> Result<Vec<Resolved<'a>>, StageError> {
     fitted.iter().map(|model| Ok((model, components(model, models)?))).collect()
 }
 
 /// Judges each and returns its bar; weights go into a table.
 pub(super) fn judge(
-    fitted: &[(&FittedModel, Vec<&(String, Rdm)>)],
+    fitted: &[Resolved<'_>],
     subjects: &[Rdm],
     comparator: Comparator,
     context: &Context<'_>,

@@ -1,18 +1,22 @@
 //! What measurements are compared with: other models, published figures.
 
+mod brain_predictivity;
 mod cka;
 mod fitted_models;
 mod population_similarity;
 mod predictivity;
 mod published_target;
 mod representational_models;
+mod response_similarity;
 mod rsa;
 
+pub use brain_predictivity::BrainPredictivity;
 pub use cka::Cka;
 pub use population_similarity::{Measure, PopulationSimilarity};
 pub use predictivity::Predictivity;
 pub use published_target::PublishedTarget;
 pub use representational_models::RepresentationalModels;
+pub use response_similarity::ResponseSimilarity;
 pub use rsa::Rsa;
 
 use ndarray::Array2;

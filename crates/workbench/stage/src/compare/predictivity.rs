@@ -1,12 +1,13 @@
 //! How well one population's responses are predicted from another's on images that were left out.
 
+use ndarray::ArrayView2;
 use rheobase_core::Estimate;
 use rheobase_core::statistics::{bootstrap_interval, median};
 use rheobase_data::Table;
 use rheobase_pipeline::{Context, Input, Outcome, OutputInfo, Role, StageError};
 use rheobase_report::figure::{Bar, Bars};
 use rheobase_similarity::predictivity::{
-    Strength, brain_score, correlations, cross_predict_pls, cross_predict_ridge, folds, r_squared,
+    CrossPredicted, Strength, brain_score, correlations, cross_predict_pls, cross_predict_ridge, folds, r_squared,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -36,6 +37,32 @@ pub enum Regression {
         #[schemars(range(min = 1, max = 1000))]
         components: usize,
     },
+}
+
+impl Regression {
+    /// Predictions of `y` for images left out, fold by fold, and what it is called.
+    pub(super) fn cross_predict(
+        &self,
+        x: ArrayView2<'_, f64>,
+        y: ArrayView2<'_, f64>,
+        folds: &[Vec<usize>],
+    ) -> rheobase_similarity::Result<CrossPredicted> {
+        match self {
+            Self::Ridge { strengths, shared } => {
+                let choose = if *shared { Strength::Shared } else { Strength::PerTarget };
+                cross_predict_ridge(x, y, folds, strengths, choose, threads())
+            }
+            Self::Pls { components } => cross_predict_pls(x, y, folds, *components, threads()),
+        }
+    }
+
+    /// Its name.
+    pub(super) fn name(&self) -> String {
+        match self {
+            Self::Ridge { .. } => "ridge, strength by nested leave-one-out".into(),
+            Self::Pls { components } => format!("partial least squares, {components} components"),
+        }
+    }
 }
 
 fn strengths() -> Vec<f64> {
@@ -113,17 +140,8 @@ impl Kind for Predictivity {
                     return Err(StageError::Interrupted);
                 }
                 let (x, y) = (predictor.responses.view(), target.responses.view());
-                let (found, variant) = match &p.regression {
-                    Regression::Ridge { strengths, shared } => {
-                        let choose = if *shared { Strength::Shared } else { Strength::PerTarget };
-                        let found = cross_predict_ridge(x, y, &parts, strengths, choose, threads());
-                        (found, format!("ridge, strength by nested leave-one-out, {} folds", p.folds))
-                    }
-                    Regression::Pls { components } => (
-                        cross_predict_pls(x, y, &parts, *components, threads()),
-                        format!("partial least squares, {components} components, {} folds", p.folds),
-                    ),
-                };
+                let found = p.regression.cross_predict(x, y, &parts);
+                let variant = format!("{}, {} folds", p.regression.name(), p.folds);
                 let label = format!("{}~{}", predictor.label(), target.label());
                 let found = found.map_err(|e| StageError::Failed(format!("{label}: {e}")))?;
                 let by_fold: Vec<Vec<f64>> =

@@ -6,6 +6,7 @@ mod drawn_digits;
 mod file;
 mod labelled_images;
 mod natural_image_patches;
+pub(crate) mod responses;
 
 pub use digits::Digits;
 pub use dissimilarities::DissimilaritiesKind;
@@ -13,6 +14,7 @@ pub use drawn_digits::DrawnDigits;
 pub use file::File;
 pub use labelled_images::LabelledImages;
 pub use natural_image_patches::NaturalImagePatches;
+pub use responses::Responses;
 
 use rand::seq::SliceRandom;
 use rheobase_core::{Estimate, Seed};
