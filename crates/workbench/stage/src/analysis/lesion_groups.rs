@@ -1,15 +1,17 @@
 //! Groups of units lesioned together: quantiles of a score, whole layers, and the Shapley value of each group.
 
+use ndarray::Array2;
 use rheobase_ablation::effect::TestSet;
 use rheobase_ablation::group::{Controls, Group, GroupEffect, group_effects, layer_effects};
-use rheobase_ablation::interaction::{Shapley, shapley_values};
+use rheobase_ablation::interaction::{Shapley, pair_interaction, shapley_values};
 use rheobase_ablation::selectivity::{class_d_prime, class_selectivity};
 use rheobase_ablation::single::single_unit_effects;
 use rheobase_core::statistics::{mean, variance, wilson_interval};
-use rheobase_core::{Estimate, NullDistribution, Probe};
+use rheobase_core::{Estimate, LesionManner, NullDistribution, Probe, Seed};
 use rheobase_data::Table;
 use rheobase_pipeline::{Context, Input, Outcome, OutputInfo, Role, StageError};
-use rheobase_report::figure::{Bar, Bars};
+use rheobase_rate::Model;
+use rheobase_report::figure::{Bar, Bars, Heatmap};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -86,7 +88,7 @@ impl Kind for LesionGroups {
     type Parameters = LesionGroupsParameters;
     const ROLE: Role = Role::Analysis;
     const KIND: &'static str = "lesion-groups";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
     const ABOUT: &'static str = "groups of units lost together beside random groups of equal size and activity, whole layers, and Shapley values";
     const OUTPUTS: &'static [OutputInfo] = &[main_output("lesion effects")];
 
@@ -140,6 +142,7 @@ impl Kind for LesionGroups {
             .then(|| shapley_values(&model, test, (&layer, &groups), manner, p.shapley_orders, &seed, context.progress))
             .transpose()
             .map_err(stopped)?;
+        let interactions = interactions(&model, test, (&layer, &groups), manner, &seed, context)?;
         let layers = layer_effects(&model, test, manner, &seed, context.progress).map_err(stopped)?;
         let mut outcome = Outcome::default();
         let n = labels.len();
@@ -152,8 +155,60 @@ impl Kind for LesionGroups {
             outcome.metric(&format!("layer_{name}_loss_change"), estimate.with_unit("nats"));
         }
         report(p, n, &effects, shapley.as_ref(), &mut outcome)?;
+        draw_interactions(&groups, &interactions, n, &mut outcome)?;
         Ok(outcome)
     }
+}
+
+/// What losing two groups together adds to the sum of losing each, in nats; 0 on the diagonal.
+fn interactions(
+    model: &Model,
+    test: TestSet<'_>,
+    (layer, groups): (&str, &[Group]),
+    manner: LesionManner,
+    seed: &Seed,
+    context: &Context<'_>,
+) -> Result<Array2<f64>, StageError> {
+    let mut all = Array2::zeros((groups.len(), groups.len()));
+    for a in 0..groups.len() {
+        if context.progress.cancelled() {
+            return Err(StageError::Interrupted);
+        }
+        for b in a + 1..groups.len() {
+            let pair = (groups[a].units.as_slice(), groups[b].units.as_slice());
+            let value = pair_interaction(model, test, layer, pair, manner, seed).map_err(stopped)?;
+            (all[[a, b]], all[[b, a]]) = (value, value);
+        }
+    }
+    Ok(all)
+}
+
+fn draw_interactions(
+    groups: &[Group],
+    interactions: &Array2<f64>,
+    n: usize,
+    outcome: &mut Outcome,
+) -> Result<(), StageError> {
+    let pairs: Vec<f64> = interactions.indexed_iter().filter(|((a, b), _)| a < b).map(|(_, v)| *v).collect();
+    if pairs.is_empty() {
+        return Ok(());
+    }
+    let what = "interaction of two groups lost together, mean over pairs: above 0 for redundancy";
+    let variant = "loss without both less the sum of the losses without each";
+    outcome.metric("interaction", Estimate::new(mean(&pairs), what, variant, n, "test images").with_unit("nats"));
+    let names: Vec<String> = groups.iter().map(|g| g.name.clone()).collect();
+    let low = pairs.iter().copied().fold(0.0, f64::min);
+    let high = pairs.iter().copied().fold(0.0, f64::max).max(low + 1e-9);
+    let map = Heatmap {
+        title: "interaction of groups (nats)".into(),
+        rows: names.clone(),
+        columns: names,
+        values: interactions.clone(),
+        range: (low, high),
+    };
+    let caption = "What losing two groups together adds to the sum of losing each, in nats of loss: above 0 where either can stand in for the other, below 0 where each is worth less without the other, 0 for an additive network.";
+    outcome.figure("interactions", "Interaction of groups", caption, map.svg().map_err(failed)?);
+    Ok(())
 }
 
 /// Groups of equal size by falling score.

@@ -7,6 +7,7 @@ use rheobase_core::{Estimate, NullDistribution, Seed};
 use rheobase_data::Table;
 use rheobase_pipeline::{Context, Input, Outcome, OutputInfo, Role, StageError};
 use rheobase_report::figure::Heatmap;
+use rheobase_similarity::streaming::Moments;
 use rheobase_similarity::{Bias, Error, linear_cka};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -31,6 +32,11 @@ pub struct CkaParameters {
     #[serde(default = "draws")]
     #[schemars(range(min = 0, max = 100_000))]
     pub permutations: usize,
+    /// Images shown at a time, for more of them than memory holds: covariances are summed up, so that memory is units x units whatever the
+    /// number of images. There are no permutations and intervals then.
+    #[serde(default)]
+    #[schemars(range(min = 2, max = 1_000_000))]
+    pub block: Option<usize>,
 }
 
 fn draws() -> usize {
@@ -44,7 +50,7 @@ impl Kind for Cka {
     type Parameters = CkaParameters;
     const ROLE: Role = Role::Compare;
     const KIND: &'static str = "cka";
-    const VERSION: u32 = 2;
+    const VERSION: u32 = 3;
     const ABOUT: &'static str =
         "linear CKA of all pairs of layers, unbiased (Song 2012) with the biased form beside it (Kornblith 2019)";
     const OUTPUTS: &'static [OutputInfo] = &[main_output("similarities")];
@@ -52,6 +58,9 @@ impl Kind for Cka {
     fn run(p: &CkaParameters, context: &Context<'_>) -> Result<Outcome, StageError> {
         let images = Images::load(context.input(&p.stimuli)?)?;
         let rows = images.held_out();
+        if let Some(block) = p.block {
+            return streamed(p, &images, &rows, block, context);
+        }
         let all = populations(&p.of, &p.layers, &images.stimulus(&rows)?, context)?;
         let count = all.len();
         let mut unbiased = Array2::from_elem((count, count), f64::NAN);
@@ -84,21 +93,76 @@ impl Kind for Cka {
             context.progress.step("layers", a + 1, count);
         }
         outcome.table("pairs", lines.table()?);
-        let labels: Vec<String> = all.iter().map(Population::label).collect();
-        let map = Heatmap {
-            title: "unbiased linear CKA".into(),
-            rows: labels.clone(),
-            columns: labels,
-            values: unbiased,
-            range: (0.0, 1.0),
-        };
-        let caption = format!(
-            "Unbiased linear CKA between layers, n = {} images; 1 is the same representation up to rotation and scale.",
-            rows.len()
-        );
-        outcome.figure("cka", "CKA between layers", &caption, map.svg().map_err(failed)?);
+        draw(all.iter().map(Population::label).collect(), unbiased, rows.len(), &mut outcome)?;
         Ok(outcome)
     }
+}
+
+fn draw(labels: Vec<String>, values: Array2<f64>, images: usize, outcome: &mut Outcome) -> Result<(), StageError> {
+    let title = "unbiased linear CKA".into();
+    let map = Heatmap { title, rows: labels.clone(), columns: labels, values, range: (0.0, 1.0) };
+    let caption = format!(
+        "Unbiased linear CKA between layers, n = {images} images; 1 is the same representation up to rotation and scale."
+    );
+    outcome.figure("cka", "CKA between layers", &caption, map.svg().map_err(failed)?);
+    Ok(())
+}
+
+/// All pairs of layers from covariances that are summed up block by block.
+fn streamed(
+    p: &CkaParameters,
+    images: &Images,
+    rows: &[usize],
+    block: usize,
+    context: &Context<'_>,
+) -> Result<Outcome, StageError> {
+    let mut moments: Vec<Moments> = vec![];
+    let mut all: Vec<Population> = vec![];
+    for (done, part) in rows.chunks(block).enumerate() {
+        if context.progress.cancelled() {
+            return Err(StageError::Interrupted);
+        }
+        all = populations(&p.of, &p.layers, &images.stimulus(part)?, context)?;
+        let pairs: Vec<(usize, usize)> = (0..all.len()).flat_map(|a| (a..all.len()).map(move |b| (a, b))).collect();
+        if moments.is_empty() {
+            let units = |k: usize| all[k].responses.ncols();
+            moments = pairs.iter().map(|(a, b)| Moments::new(units(*a), units(*b))).collect();
+        }
+        for ((a, b), sums) in pairs.iter().zip(&mut moments) {
+            sums.add(all[*a].responses.view(), all[*b].responses.view()).map_err(failed)?;
+        }
+        context.progress.step("blocks of images", done + 1, rows.len().div_ceil(block));
+    }
+    let count = all.len();
+    let mut unbiased = Array2::from_elem((count, count), f64::NAN);
+    let mut lines = Lines::default();
+    let mut outcome = Outcome::default();
+    let mut sums = moments.iter();
+    for a in 0..count {
+        for b in a..count {
+            let Some(own) = sums.next() else { continue };
+            let (value, biased) = match (own.cka_unbiased(), own.cka_biased()) {
+                (Ok(value), Ok(biased)) => (value, biased),
+                // A layer that never varies has no similarity; its cells say so.
+                (Err(Error::Constant { .. }), _) | (_, Err(Error::Constant { .. })) => continue,
+                (Err(error), _) | (_, Err(error)) => return Err(failed(error)),
+            };
+            (unbiased[[a, b]], unbiased[[b, a]]) = (value, value);
+            if a == b {
+                continue;
+            }
+            lines.push(&all[a], &all[b], value, biased);
+            if all[a].layer == all[b].layer {
+                let variant = format!("unbiased (Song 2012), summed up over blocks of {block} images");
+                let estimate = Estimate::new(value, "linear CKA", &variant, rows.len(), "images");
+                let key = format!("{}~{}.{}", all[a].model, all[b].model, all[a].layer);
+                outcome.metric(&key, estimate.with_constant("biased", biased));
+            }
+        }
+    }
+    outcome.table("pairs", lines.table()?);
+    draw(all.iter().map(Population::label).collect(), unbiased, rows.len(), &mut outcome)?;
+    Ok(outcome)
 }
 
 fn with_card(value: f64, biased: f64, a: &Population, b: &Population, draws: usize, seed: &Seed) -> Estimate {

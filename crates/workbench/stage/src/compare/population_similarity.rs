@@ -7,7 +7,9 @@ use rheobase_core::{Estimate, NullDistribution};
 use rheobase_data::Table;
 use rheobase_pipeline::{Context, Input, Outcome, OutputInfo, Role, StageError};
 use rheobase_report::figure::Heatmap;
-use rheobase_similarity::cca::{CrossValidation, cca, cross_validated_cca, mean_correlation, pwcca, ridge_cca, svcca};
+use rheobase_similarity::cca::{
+    CrossValidation, cca, cross_validated_cca, linear_regression_r2, mean_correlation, pwcca, ridge_cca, svcca,
+};
 use rheobase_similarity::kernel::rbf_cka;
 use rheobase_similarity::matching::{soft_matching_correlation, soft_matching_distance};
 use rheobase_similarity::neighbours::{Closeness, cknna, mutual_nearest_neighbours};
@@ -53,6 +55,14 @@ pub enum Measure {
         #[serde(default = "one")]
         alpha: f64,
     },
+    /// Angle in rad after the best rotation.
+    Procrustes {},
+    /// Normalised Bures similarity: the cosine of that angle.
+    Bures {},
+    /// Distance in rad after the best permutation of units, which must be equally many.
+    Permutation {},
+    /// Share of the column's variance that a linear map from the row explains, in sample.
+    LinearRegression {},
     /// Correlation of units matched by optimal transport.
     SoftMatching {},
     /// Distance of units matched by optimal transport.
@@ -104,6 +114,10 @@ impl Measure {
             Self::Cka {} => "linear CKA, unbiased".into(),
             Self::RbfCka { bandwidth } => format!("RBF CKA, unbiased, bandwidth {bandwidth}"),
             Self::Shape { alpha } => format!("angular shape distance, alpha {alpha} (rad)"),
+            Self::Procrustes {} => "Procrustes angle (rad)".into(),
+            Self::Bures {} => "normalised Bures similarity".into(),
+            Self::Permutation {} => "permutation distance (rad)".into(),
+            Self::LinearRegression {} => "linear regression R2, in sample".into(),
             Self::SoftMatching {} => "soft matching correlation".into(),
             Self::SoftMatchingDistance {} => "soft matching distance".into(),
             Self::RidgeCca { shrinkage } => format!("mean ridge CCA, shrinkage {shrinkage}"),
@@ -114,7 +128,7 @@ impl Measure {
 
     /// Whether alike populations have a small value.
     pub fn is_distance(self) -> bool {
-        matches!(self, Self::Shape { .. } | Self::SoftMatchingDistance {})
+        matches!(self, Self::Shape { .. } | Self::SoftMatchingDistance {} | Self::Procrustes {} | Self::Permutation {})
     }
 
     /// Its value for responses (conditions, units) of two populations.
@@ -131,6 +145,10 @@ impl Measure {
             Self::Cka {} => linear_cka(x, y, Bias::Unbiased),
             Self::RbfCka { bandwidth } => rbf_cka(x, y, bandwidth, Bias::Unbiased),
             Self::Shape { alpha } => shape::angular_distance(x, y, alpha),
+            Self::Procrustes {} => shape::procrustes_angle(x, y),
+            Self::Bures {} => shape::normalised_bures_similarity(x, y),
+            Self::Permutation {} => shape::permutation_distance(x, y),
+            Self::LinearRegression {} => linear_regression_r2(x, y),
             Self::SoftMatching {} => soft_matching_correlation(x, y),
             Self::SoftMatchingDistance {} => soft_matching_distance(x, y),
             Self::RidgeCca { shrinkage } => Ok(mean_correlation(&ridge_cca(x, y, shrinkage)?.0)),

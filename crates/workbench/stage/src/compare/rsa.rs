@@ -23,6 +23,8 @@ pub enum DissimilarityChoice {
     Correlation,
     /// Squared Euclidean distance divided by the number of units.
     SquaredEuclidean,
+    /// Symmetrised Kullback-Leibler divergence of Poisson rates, for units whose responses are not negative.
+    Poisson,
 }
 
 /// Parameters of `rsa`.
@@ -96,6 +98,7 @@ impl Kind for Rsa {
         let dissimilarity = match p.dissimilarity {
             DissimilarityChoice::Correlation => Dissimilarity::Correlation,
             DissimilarityChoice::SquaredEuclidean => Dissimilarity::SquaredEuclidean,
+            DissimilarityChoice::Poisson => Dissimilarity::Poisson,
         };
         let rdm = |population: &Population| {
             Rdm::from_responses(population.responses.view(), dissimilarity)
@@ -170,6 +173,7 @@ fn compare(
     let variant = match p.dissimilarity {
         DissimilarityChoice::Correlation => format!("{}, correlation distance", comparator.name()),
         DissimilarityChoice::SquaredEuclidean => format!("{}, squared Euclidean distance", comparator.name()),
+        DissimilarityChoice::Poisson => format!("{}, divergence of Poisson rates", comparator.name()),
     };
     let mut estimate = Estimate::new(value, "representational similarity", &variant, n, "images");
     estimate.interval =

@@ -1,7 +1,7 @@
 //! What a recorded population tells apart, and how, at each time after an event: cross-validated dissimilarities of the conditions against
 //! models, against themselves at other times (King & Dehaene 2014), and against another recording.
 
-use ndarray::{Array2, Array3, Axis};
+use ndarray::{Array2, Array3, ArrayView2, Axis};
 use rand::seq::SliceRandom;
 use rheobase_core::statistics::{mean, permutation_p, quantile};
 use rheobase_core::{Estimate, NullDistribution, Seed, parallel};
@@ -9,6 +9,7 @@ use rheobase_data::Table;
 use rheobase_data::recording::Recording;
 use rheobase_pipeline::{Complaint, Context, Input, Outcome, OutputInfo, Role, StageError};
 use rheobase_report::figure::{Marks, Matrix, Panel};
+use rheobase_similarity::noise::{NoiseCovariance, Shrinkage};
 use rheobase_similarity::{Comparator, Rdm, compare_rdms};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -54,6 +55,10 @@ pub struct RepresentationParameters {
     #[serde(default = "bins")]
     #[schemars(range(min = 2, max = 1000))]
     pub bins: usize,
+    /// Whether units are weighted by the inverse covariance of their noise: residuals of the trials from their condition's mean at that
+    /// time, shrunk towards the diagonal (Walther et al. 2016).
+    #[serde(default)]
+    pub noise_normalised: bool,
     /// Models of the dissimilarities.
     #[serde(default)]
     pub models: Vec<ConditionModel>,
@@ -80,7 +85,7 @@ impl Kind for RepresentationOverTime {
     type Parameters = RepresentationParameters;
     const ROLE: Role = Role::Compare;
     const KIND: &'static str = "representation-over-time";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
     const ABOUT: &'static str =
         "cross-validated dissimilarities of conditions at each time, against models, other times and another recording";
     const OUTPUTS: &'static [OutputInfo] = &[main_output("representations")];
@@ -166,7 +171,12 @@ impl Patterns {
         for bin in 0..p.bins {
             let found = patterns(bin);
             let views: Vec<_> = found.axis_iter(Axis(0)).collect();
-            let crossnobis = |from: usize, to: usize| Rdm::crossnobis(&views[from..to], None).map_err(failed);
+            let precision = p
+                .noise_normalised
+                .then(|| precision(counts.slice(ndarray::s![.., bin, ..]), &labels, &names))
+                .transpose()?;
+            let precision = precision.as_ref().map(|m| m.view());
+            let crossnobis = |from: usize, to: usize| Rdm::crossnobis(&views[from..to], precision).map_err(failed);
             whole.push(crossnobis(0, FOLDS)?);
             first.push(crossnobis(0, FOLDS / 2)?);
             second.push(crossnobis(FOLDS / 2, FOLDS)?);
@@ -183,7 +193,11 @@ impl Patterns {
         let strength: Vec<f64> = self.whole.iter().map(|r| mean(r.condensed())).collect();
         let best = (0..p.bins).fold(0, |b, k| if strength[k] > strength[b] { k } else { b });
         let estimate = |value: f64, what: &str| {
-            Estimate::new(value, what, "crossnobis of 4 folds, no noise precision", self.trials, "trials")
+            let variant = format!(
+                "crossnobis of {FOLDS} folds, {}",
+                if p.noise_normalised { "noise normalised" } else { "no noise precision" }
+            );
+            Estimate::new(value, what, &variant, self.trials, "trials")
         };
         outcome.metric(
             "distance_peak_s",
@@ -341,6 +355,40 @@ impl Patterns {
         let caption = "Correlation of the dissimilarities at each time with each model; dashed, what 95 % of permutations of the conditions stay below at all times.";
         chart(outcome, ["models", "Models over time", caption], ["time from the event (s)", "r"], lines)
     }
+}
+
+/// Inverse covariance of the noise of counts (trials, units): of residuals from each condition's mean, shrunk towards the diagonal.
+fn precision(counts: ArrayView2<'_, f64>, labels: &[usize], names: &[String]) -> Result<Array2<f64>, StageError> {
+    let mut means = Array2::<f64>::zeros((names.len(), counts.ncols()));
+    let mut members = vec![0.0; names.len()];
+    for (row, label) in counts.rows().into_iter().zip(labels) {
+        let mut mean = means.row_mut(*label);
+        mean += &row;
+        members[*label] += 1.0;
+    }
+    means.rows_mut().into_iter().zip(&members).for_each(|(mut mean, n)| mean /= *n);
+    let mut residuals = counts.to_owned();
+    for (mut row, label) in residuals.rows_mut().into_iter().zip(labels) {
+        row -= &means.row(*label);
+    }
+    // A unit that is silent at this time has no noise; a little of everyone's keeps the covariance invertible.
+    let level = residuals.iter().map(|v| v * v).sum::<f64>() / residuals.len() as f64;
+    let degrees = counts.nrows() - names.len();
+    if level <= 0.0 {
+        return Ok(Array2::eye(counts.ncols()));
+    }
+    let varies = |u: &usize| residuals.column(*u).iter().any(|v| *v != 0.0);
+    let varying: Vec<usize> = (0..counts.ncols()).filter(varies).collect();
+    let known = residuals.select(Axis(1), &varying);
+    let noise = NoiseCovariance::from_residuals(known.view(), degrees, Shrinkage::Diagonal).map_err(failed)?;
+    let inner = noise.precision().map_err(failed)?;
+    let mut whole = Array2::eye(counts.ncols()) / level;
+    for (a, u) in varying.iter().enumerate() {
+        for (b, v) in varying.iter().enumerate() {
+            whole[[*u, *v]] = inner[[a, b]];
+        }
+    }
+    Ok(whole)
 }
 
 /// Fold of each trial: trials of a condition are dealt out in random order.
