@@ -5,7 +5,7 @@
 //! often as they occur. The corrected variance of the dual bootstrap with n_r subjects and n_p conditions is
 //! n_r/(n_r-1) V_r + n_p/(n_p-1) V_p - n_p n_r/((n_p-1)(n_r-1)) (V_rp - V_r - V_p), clipped to [max(V_r, V_p), V_rp].
 
-use ndarray::{Array2, Array3, Axis};
+use ndarray::{Array2, Axis};
 use rand::RngExt;
 use rheobase_core::inference::{Tail, Test};
 use rheobase_core::special::{student_t_quantile, student_t_tail};
@@ -349,12 +349,4 @@ impl DualBootstrap {
         };
         Test { statistic: t, p }
     }
-}
-
-/// Responses averaged into one RDM for each of several repeats: shape (repeats, conditions, units).
-///
-/// # Errors
-/// As for [`Rdm::from_responses`].
-pub fn rdms_of_repeats(repeats: &Array3<f64>, dissimilarity: crate::Dissimilarity) -> Result<Vec<Rdm>> {
-    repeats.axis_iter(Axis(0)).map(|r| Rdm::from_responses(r, dissimilarity)).collect()
 }

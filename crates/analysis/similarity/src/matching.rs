@@ -29,6 +29,9 @@ pub fn transport(cost: &Array2<f64>, supply: &[usize], demand: &[usize]) -> Arra
     let (p, q) = cost.dim();
     assert!(supply.len() == p && demand.len() == q, "one mass for each row and column");
     assert_eq!(supply.iter().sum::<usize>(), demand.iter().sum::<usize>(), "equal total mass");
+    // Shortest paths are sought by Dijkstra's rule, which needs costs of 0 or more; a constant changes no plan.
+    let least = cost.iter().copied().fold(0.0, f64::min);
+    let cost = &cost.mapv(|c| c - least);
     let mut flow = Array2::<usize>::zeros((p, q));
     let (mut row_price, mut column_price) = (vec![0.0; p], vec![0.0; q]);
     let mut room = demand.to_vec();

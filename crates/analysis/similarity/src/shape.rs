@@ -6,7 +6,6 @@
 //! alpha = 1 is Procrustes, alpha = 0 compares like CCA: arccos(sum rho / sqrt(p q)).
 
 use ndarray::{Array2, ArrayView2, Axis};
-use rheobase_core::parallel;
 use rheobase_linalg::{eigh, gram, svd, transposed_product};
 
 use crate::matching::best_assignment;
@@ -112,40 +111,58 @@ fn partially_whitened(x: &Array2<f64>, alpha: f64) -> Result<Array2<f64>> {
     Ok(whitened * keep)
 }
 
-/// Angular distance after the best one-to-one matching of units instead of a rotation; both sides need equally many units.
+/// Angular distance after the best one-to-one matching of units instead of a rotation. The side with fewer units is joined by silent ones,
+/// so that each unit of the other without a partner counts against it.
 ///
 /// # Errors
-/// If the numbers of units or conditions differ or a side does not vary.
+/// If the numbers of conditions differ or a side does not vary.
 pub fn permutation_distance(x: ArrayView2<'_, f64>, y: ArrayView2<'_, f64>) -> Result<f64> {
-    if x.ncols() != y.ncols() {
-        return Err(Error::UnitMismatch { what: "a permutation distance", left: x.ncols(), right: y.ncols() });
-    }
     let (x, y) = centred_pair("permutation distance", x, y, 2)?;
-    let inner = transposed_product(x.view(), y.view());
+    let found = transposed_product(x.view(), y.view());
+    let side = x.ncols().max(y.ncols());
+    let mut inner = Array2::zeros((side, side));
+    inner.slice_mut(ndarray::s![..x.ncols(), ..y.ncols()]).assign(&found);
     let assignment = best_assignment(&inner.mapv(|v| -v));
     let score: f64 = assignment.iter().enumerate().map(|(i, &j)| inner[[i, j]]).sum();
     Ok((score / (squared_norm(&x) * squared_norm(&y)).sqrt()).clamp(-1.0, 1.0).acos())
 }
 
-/// A symmetric matrix of distances between several populations over the same conditions.
-///
-/// # Errors
-/// If a distance fails.
-pub fn distance_matrix(
-    populations: &[ArrayView2<'_, f64>],
-    threads: usize,
-    distance: impl Fn(ArrayView2<'_, f64>, ArrayView2<'_, f64>) -> Result<f64> + Sync,
-) -> Result<Array2<f64>> {
-    let n = populations.len();
-    let pairs: Vec<(usize, usize)> = (0..n).flat_map(|i| (i + 1..n).map(move |j| (i, j))).collect();
-    let values = parallel::try_map(pairs.len(), threads, |k| {
-        let (i, j) = pairs[k];
-        distance(populations[i], populations[j])
-    })?;
-    let mut matrix = Array2::zeros((n, n));
-    for (&(i, j), &value) in pairs.iter().zip(&values) {
-        matrix[[i, j]] = value;
-        matrix[[j, i]] = value;
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn population(units: usize, phase: f64) -> Array2<f64> {
+        Array2::from_shape_fn((30, units), |(i, j)| ((i * (j + 2)) as f64 * 0.71 + phase * j as f64).sin())
     }
-    Ok(matrix)
+
+    #[test]
+    fn permuted_units_are_at_distance_zero_and_lost_ones_count() {
+        let x = population(5, 0.3);
+        let permuted = x.select(Axis(1), &[3, 0, 4, 1, 2]);
+        let zero = permutation_distance(x.view(), permuted.view()).unwrap();
+        assert!(zero < 1e-6, "{zero}");
+        // A rotation of two units is no permutation, though no distance to shape metrics.
+        let mut turned = x.clone();
+        for mut row in turned.rows_mut() {
+            let (a, b) = (row[0], row[1]);
+            (row[0], row[1]) = (0.6 * a - 0.8 * b, 0.8 * a + 0.6 * b);
+        }
+        assert!(permutation_distance(x.view(), turned.view()).unwrap() > 0.2);
+        assert!(procrustes_angle(x.view(), turned.view()).unwrap() < 1e-6);
+        let fewer = x.select(Axis(1), &[0, 2, 4]);
+        let (there, back) = (
+            permutation_distance(x.view(), fewer.view()).unwrap(),
+            permutation_distance(fewer.view(), x.view()).unwrap(),
+        );
+        assert!(there > 0.3 && (there - back).abs() < 1e-12, "{there} {back}");
+    }
+
+    #[test]
+    fn permutation_distances_obey_the_triangle_inequality() {
+        let all: Vec<Array2<f64>> = (0..5).map(|k| population(3 + k % 3, 0.4 * k as f64)).collect();
+        let d = |i: usize, j: usize| permutation_distance(all[i].view(), all[j].view()).unwrap();
+        for (i, j, k) in (0..125).map(|n| (n / 25, n / 5 % 5, n % 5)) {
+            assert!(d(i, k) <= d(i, j) + d(j, k) + 1e-7, "{i} {j} {k}");
+        }
+    }
 }

@@ -59,7 +59,7 @@ pub enum Measure {
     Procrustes {},
     /// Normalised Bures similarity: the cosine of that angle.
     Bures {},
-    /// Distance in rad after the best permutation of units, which must be equally many.
+    /// Distance in rad after the best matching of units, one to one.
     Permutation {},
     /// Share of the column's variance that a linear map from the row explains, in sample.
     LinearRegression {},

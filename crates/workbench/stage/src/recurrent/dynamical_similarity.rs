@@ -65,7 +65,7 @@ impl Kind for DynamicalSimilarity {
     type Parameters = DynamicalSimilarityParameters;
     const ROLE: Role = Role::Compare;
     const KIND: &'static str = "dynamical-similarity";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
     const ABOUT: &'static str = "distance of the dynamics of recurrent networks up to rotation (DSA, Ostrow 2023), against halves of one network's trials";
     const OUTPUTS: &'static [OutputInfo] = &[main_output("dynamical similarity")];
 
