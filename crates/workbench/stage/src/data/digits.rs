@@ -1,5 +1,6 @@
 //! The embedded handwritten digits.
 
+use rand::seq::SliceRandom;
 use rheobase_data::digits::load_uci;
 use rheobase_pipeline::{Context, Outcome, OutputInfo, Role, StageError};
 use schemars::JsonSchema;
@@ -16,11 +17,13 @@ pub struct DigitsParameters {
     /// Share of the images of each class that is kept for testing.
     #[schemars(range(min = 0.0, max = 0.9))]
     pub test_fraction: f64,
+    /// Whether classes are shuffled over images: what a network learns then, it has memorised.
+    pub shuffle_labels: bool,
 }
 
 impl Default for DigitsParameters {
     fn default() -> Self {
-        Self { test_fraction: 0.2 }
+        Self { test_fraction: 0.2, shuffle_labels: false }
     }
 }
 
@@ -37,7 +40,10 @@ impl Kind for Digits {
     const OUTPUTS: &'static [OutputInfo] = DATASET_OUTPUTS;
 
     fn run(parameters: &DigitsParameters, context: &Context<'_>) -> Result<Outcome, StageError> {
-        let digits = load_uci(context.library)?;
+        let mut digits = load_uci(context.library)?;
+        if parameters.shuffle_labels {
+            digits.labels.shuffle(&mut context.seed.child("shuffle").stream());
+        }
         let count = digits.labels.len();
         let images = Images {
             pixels: digits.images.mapv(|v| v as f32),

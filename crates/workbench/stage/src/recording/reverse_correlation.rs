@@ -9,7 +9,7 @@ use rheobase_data::npy::Array;
 use rheobase_data::recording::Signal;
 use rheobase_pipeline::{Complaint, Context, Input, Outcome, OutputInfo, Role, StageError};
 use rheobase_receptive_field::separability::{separability, shuffled_separability};
-use rheobase_receptive_field::sta::{Variant, embed_lags, spike_triggered_average};
+use rheobase_receptive_field::sta::{Variant, embed_lags, filter_cosine, spike_triggered_average};
 use rheobase_receptive_field::stc::{NestedTest, nested_test, whiten};
 use rheobase_report::figure::{Matrix, Panel};
 use schemars::JsonSchema;
@@ -79,7 +79,7 @@ impl Kind for ReverseCorrelation {
     type Parameters = ReverseCorrelationParameters;
     const ROLE: Role = Role::Analysis;
     const KIND: &'static str = "reverse-correlation";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
     const ABOUT: &'static str =
         "receptive fields of recorded units in space and time: spike-triggered average and covariance, separability";
     const OUTPUTS: &'static [OutputInfo] = &[main_output("receptive fields")];
@@ -91,7 +91,10 @@ impl Kind for ReverseCorrelation {
     }
 
     fn run(p: &ReverseCorrelationParameters, context: &Context<'_>) -> Result<Outcome, StageError> {
-        let recording = load(context.input(&p.of)?)?;
+        let handle = context.input(&p.of)?;
+        let recording = load(handle)?;
+        // Simulated recordings carry the filters they were made with.
+        let truths = handle.arrays()?;
         let shown = signal(&recording, &p.signal)?;
         let (frames, places) = shown.values.dim();
         if frames.saturating_mul(places * p.lags) > MOST_VALUES {
@@ -131,6 +134,12 @@ impl Kind for ReverseCorrelation {
             let n = found.total_response[k] as usize;
             outcome.array(&format!("field_{unit}"), Array::F64(field.clone().into_dyn()));
             let estimate = |value: f64, what: &str, variant: &str| Estimate::new(value, what, variant, n, "spikes");
+            if let Some(truth) = truths.get(&format!("filter_{unit}_0"))
+                && let Some(cosine) = filter_cosine(&found.filters.row(k).to_vec(), &truth.iter().copied().collect::<Vec<_>>())
+            {
+                let what = "cosine of the field and the first filter that was put in";
+                outcome.metric(&format!("cosine_{unit}"), estimate(cosine, what, "all entries"));
+            }
             let what = "entries of the field that are certain";
             outcome.metric(
                 &format!("certain_{unit}"),
