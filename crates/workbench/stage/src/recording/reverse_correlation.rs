@@ -135,7 +135,8 @@ impl Kind for ReverseCorrelation {
             outcome.array(&format!("field_{unit}"), Array::F64(field.clone().into_dyn()));
             let estimate = |value: f64, what: &str, variant: &str| Estimate::new(value, what, variant, n, "spikes");
             if let Some(truth) = truths.get(&format!("filter_{unit}_0"))
-                && let Some(cosine) = filter_cosine(&found.filters.row(k).to_vec(), &truth.iter().copied().collect::<Vec<_>>())
+                && let Some(cosine) =
+                    filter_cosine(&found.filters.row(k).to_vec(), &truth.iter().copied().collect::<Vec<_>>())
             {
                 let what = "cosine of the field and the first filter that was put in";
                 outcome.metric(&format!("cosine_{unit}"), estimate(cosine, what, "all entries"));
