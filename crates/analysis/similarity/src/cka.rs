@@ -51,6 +51,7 @@ pub fn linear_cka(x: ArrayView2<'_, f64>, y: ArrayView2<'_, f64>, bias: Bias) ->
     let (x, y) = centred_pair("CKA", x, y, 4)?;
     let (x_gram, y_gram) = (gram(x.view()), gram(y.view()));
     let cross = transposed_product(x.view(), y.view());
+    let (x, y) = (Side::of(&x), Side::of(&y));
     let (xx, yy) = (hsic_unbiased(&x, &x, &x_gram), hsic_unbiased(&y, &y, &y_gram));
     if xx <= 0.0 || yy <= 0.0 {
         let side = if xx <= 0.0 { "left" } else { "right" };
@@ -59,13 +60,26 @@ pub fn linear_cka(x: ArrayView2<'_, f64>, y: ArrayView2<'_, f64>, bias: Bias) ->
     Ok(hsic_unbiased(&x, &y, &cross) / (xx * yy).sqrt())
 }
 
-/// The unbiased estimate of HSIC (Song 2012) of linear kernels, from features (conditions, units) and their product X'Y.
-fn hsic_unbiased(x: &Array2<f64>, y: &Array2<f64>, product: &Array2<f64>) -> f64 {
-    let n = x.nrows() as f64;
-    let self_products = |m: &Array2<f64>| -> Array1<f64> { m.map_axis(Axis(1), |row| row.dot(&row)) };
-    let (dx, dy) = (self_products(x), self_products(y));
-    // Row sums of the zero-diagonal kernels.
-    let (kx, ky) = (x.dot(&x.sum_axis(Axis(0))) - &dx, y.dot(&y.sum_axis(Axis(0))) - &dy);
-    let trace = squared_norm(product) - dx.dot(&dy);
-    (trace + kx.sum() * ky.sum() / ((n - 1.0) * (n - 2.0)) - 2.0 / (n - 2.0) * kx.dot(&ky)) / (n * (n - 3.0))
+/// What the zero-diagonal kernel of one side's features (conditions, units) adds up to.
+struct Side {
+    /// Squared norm of each condition: the diagonal that is left out.
+    diagonal: Array1<f64>,
+    /// Row sums of the kernel without it.
+    rows: Array1<f64>,
+}
+
+impl Side {
+    fn of(m: &Array2<f64>) -> Self {
+        let diagonal = m.map_axis(Axis(1), |row| row.dot(&row));
+        let rows = m.dot(&m.sum_axis(Axis(0))) - &diagonal;
+        Self { diagonal, rows }
+    }
+}
+
+/// The unbiased estimate of HSIC (Song 2012) of linear kernels, from both sides and the product X'Y of their features.
+fn hsic_unbiased(x: &Side, y: &Side, product: &Array2<f64>) -> f64 {
+    let n = x.rows.len() as f64;
+    let trace = squared_norm(product) - x.diagonal.dot(&y.diagonal);
+    let (all, both) = (x.rows.sum() * y.rows.sum(), x.rows.dot(&y.rows));
+    (trace + all / ((n - 1.0) * (n - 2.0)) - 2.0 / (n - 2.0) * both) / (n * (n - 3.0))
 }

@@ -18,9 +18,25 @@ pub(crate) fn require_pair(
     if x.nrows() < needed {
         return Err(Error::TooFewConditions { what, needed, found: x.nrows() });
     }
-    require_finite("left responses", x.iter())?;
-    require_finite("right responses", y.iter())?;
+    for (what, side) in [("left responses", x), ("right responses", y)] {
+        // One by one only where something is wrong: a tenth of the time of a product goes into looking at every value.
+        if !side.as_slice().is_some_and(all_finite) {
+            require_finite(what, side.iter())?;
+        }
+    }
     Ok(())
+}
+
+/// Whether all values are finite: v - v is 0 for those, and not a number for the others.
+fn all_finite(values: &[f64]) -> bool {
+    let (chunks, rest) = values.as_chunks::<16>();
+    let mut sums = [0.0; 16];
+    for chunk in chunks {
+        for (sum, v) in sums.iter_mut().zip(chunk) {
+            *sum += v - v;
+        }
+    }
+    sums.iter().sum::<f64>() == 0.0 && rest.iter().all(|v| v.is_finite())
 }
 
 /// Both sides centred by column, checked for variance.
@@ -128,6 +144,18 @@ pub(crate) fn squared_norm(m: &Array2<f64>) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_value_that_is_not_finite_is_found_wherever_it_is() {
+        for place in 0..40 {
+            for bad in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+                let mut values = vec![1e300; 40];
+                assert!(all_finite(&values));
+                values[place] = bad;
+                assert!(!all_finite(&values), "{place} {bad}");
+            }
+        }
+    }
 
     #[test]
     fn products_are_those_of_centred_sides_whatever_their_means() {
