@@ -27,13 +27,13 @@ pub(crate) fn require_pair(
     Ok(())
 }
 
-/// Whether all values are finite: v - v is 0 for those, and not a number for the others.
+/// Whether all values are finite: v x 0 is 0 for those, and not a number for the others.
 fn all_finite(values: &[f64]) -> bool {
     let (chunks, rest) = values.as_chunks::<16>();
     let mut sums = [0.0; 16];
     for chunk in chunks {
         for (sum, v) in sums.iter_mut().zip(chunk) {
-            *sum += v - v;
+            *sum += v * 0.0;
         }
     }
     sums.iter().sum::<f64>() == 0.0 && rest.iter().all(|v| v.is_finite())
