@@ -100,6 +100,10 @@ fn mistakes_are_told_before_anything_runs() {
             "[analysis.a]\nkind = \"feature-encoding\"\nof = \"data.probe\"\nfeatures = [\"feature_0\", \"feature_0\"]\nwindow_s = [0, 0.2]",
             "named twice",
         ),
+        (
+            "[model.m]\nkind = \"recurrent\"\ntask = { kind = \"flip-flop\" }\n[analysis.a]\nkind = \"fixed-point-branches\"\nof = \"model.m\"\nfrom = [0]\nto = [1, 0]",
+            "`from` has 1 values and `to` 2",
+        ),
     ] {
         let (code, text) = with(node);
         assert_eq!(code, Some(2), "{node}\n{text}");

@@ -85,6 +85,7 @@ static STAGES: &[&dyn Stage] = &[
     &Adapter::<spiking::MultiplexedCode>::NEW,
     &Adapter::<spiking::RateToSpiking>::NEW,
     &Adapter::<recurrent::FixedPoints>::NEW,
+    &Adapter::<recurrent::FixedPointBranches>::NEW,
     &Adapter::<recurrent::Choices>::NEW,
     &Adapter::<recurrent::RecurrentLesions>::NEW,
     &Adapter::<recurrent::DynamicalSimilarity>::NEW,

@@ -1,6 +1,6 @@
 //! Maps turned, or stretched, about their middle by cubic B-splines (Unser, Aldroubi & Eden 1993), as scipy's `ndimage.rotate` does.
 //!
-//! The spline through the bins has coefficients c with (c[k-1] + 4 c[k] + c[k+1]) / 6 = map[k], mirrored at the borders.
+//! The spline through the bins has coefficients with (c_(k-1) + 4 c_k + c_(k+1)) / 6 = m_k for the values m of the map, mirrored at the borders.
 
 use ndarray::{Array2, ArrayViewMut1, Axis};
 

@@ -4,7 +4,7 @@
 use ndarray::{Array1, Array2, ArrayView1};
 use rand::RngExt;
 use rand_distr::{Distribution, StandardNormal};
-use rheobase_core::Estimate;
+use rheobase_core::{Estimate, Seed};
 use rheobase_data::Table;
 use rheobase_fixed_point::basin::reached;
 use rheobase_fixed_point::{Candidate, Found, Linearisation, Manifold, Search, Shape, manifolds};
@@ -109,7 +109,7 @@ impl Kind for FixedPoints {
         let frozen = trained.frozen();
         let (_, responses) = trained.respond(p.trials, &context.seed);
         let visited = states(&responses, trained.network.state_length());
-        let starts = noisy_starts(&visited, p, context);
+        let starts = noisy_starts(&visited, (p.starts, p.start_noise), &context.seed);
         let axes = Axes::of(&visited, 3)?;
         let inputs = if p.inputs.is_empty() { vec![vec![0.0; trained.network.inputs]] } else { p.inputs.clone() };
         let search = Search {
@@ -139,20 +139,21 @@ impl Kind for FixedPoints {
 }
 
 /// All states of all trials, in rows.
-fn states(responses: &[Response<f32>], length: usize) -> Array2<f64> {
+pub(super) fn states(responses: &[Response<f32>], length: usize) -> Array2<f64> {
     let values: Vec<f64> = responses.iter().flat_map(|r| r.states.iter().map(|v| f64::from(*v))).collect();
     Array2::from_shape_vec((values.len() / length, length), values).unwrap_or_else(|_| Array2::zeros((0, length)))
 }
 
-fn noisy_starts(visited: &Array2<f64>, p: &FixedPointParameters, context: &Context<'_>) -> Array2<f64> {
+/// As many visited states, each with noise that is a share of the spread along each variable.
+pub(super) fn noisy_starts(visited: &Array2<f64>, (count, noise): (usize, f64), seed: &Seed) -> Array2<f64> {
     let spread = visited.std_axis(ndarray::Axis(0), 0.0);
-    let mut stream = context.seed.child("starts").stream();
-    let mut starts = Array2::zeros((p.starts, visited.ncols()));
+    let mut stream = seed.child("starts").stream();
+    let mut starts = Array2::zeros((count, visited.ncols()));
     for mut row in starts.rows_mut() {
         let from = visited.row(stream.random_range(0..visited.nrows()));
         for i in 0..from.len() {
-            let noise: f64 = StandardNormal.sample(&mut stream);
-            row[i] = from[i] + p.start_noise * spread[i] * noise;
+            let normal: f64 = StandardNormal.sample(&mut stream);
+            row[i] = from[i] + noise * spread[i] * normal;
         }
     }
     starts

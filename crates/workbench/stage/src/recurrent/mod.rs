@@ -1,5 +1,6 @@
 //! Recurrent networks: the node that trains one on a task, and what is measured inside it.
 
+mod branches;
 mod choices;
 mod demixed;
 mod dynamical_similarity;
@@ -15,6 +16,7 @@ mod similarity_over_time;
 mod source;
 mod spatial;
 
+pub use branches::FixedPointBranches;
 pub use choices::Choices;
 pub use dynamical_similarity::DynamicalSimilarity;
 pub use dynamics::PopulationDynamics;
