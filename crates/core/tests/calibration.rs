@@ -3,7 +3,7 @@
 use rand::RngExt;
 use rheobase_core::circular::Resultant;
 use rheobase_core::inference::{Tail, kolmogorov_smirnov, t_interval, t_test, wilcoxon_signed_rank};
-use rheobase_core::statistics::{bootstrap_interval, mean, wilson_interval};
+use rheobase_core::statistics::{bootstrap_interval, jackknife_interval, mean, wilson_interval};
 use rheobase_core::{Interval, Seed};
 
 const SETS: usize = 1000;
@@ -59,6 +59,11 @@ fn intervals_cover_at_their_nominal_rate() {
         })
     });
     assert!((bootstrap - 0.95).abs() < 0.02, "percentile bootstrap: {bootstrap}");
+    let jackknife = coverage(SETS, 0.0, |set| {
+        let values = normal(40, &Seed::root(6).index(set));
+        jackknife_interval(40, |rows| Some(mean(&rows.iter().map(|&i| values[i]).collect::<Vec<_>>()))).unwrap()
+    });
+    assert!((jackknife - 0.95).abs() < 0.02, "jackknife: {jackknife}");
     let wilson = coverage(4000, 0.3, |set| {
         let mut stream = Seed::root(5).index(set).stream();
         wilson_interval((0..60).filter(|_| stream.random_bool(0.3)).count(), 60)
