@@ -2,8 +2,7 @@
 
 use ndarray::{Array2, ArrayView2, Axis};
 use rand::seq::SliceRandom;
-use rheobase_core::statistics::{mean, permutation_p, variance};
-use rheobase_core::{Estimate, NullDistribution};
+use rheobase_core::{Estimate, NullDistribution, Seed, parallel};
 use rheobase_data::Table;
 use rheobase_pipeline::{Context, Input, Outcome, OutputInfo, Role, StageError};
 use rheobase_report::figure::Heatmap;
@@ -19,7 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::artifact::{Dataset, Images, Probed};
 use crate::compare::{Population, populations};
-use crate::kind::{Kind, failed, main_output};
+use crate::kind::{Kind, failed, main_output, threads};
 
 /// The measure.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -131,8 +130,27 @@ impl Measure {
         matches!(self, Self::Shape { .. } | Self::SoftMatchingDistance {} | Self::Procrustes {} | Self::Permutation {})
     }
 
+    /// Its values with the conditions of the second population permuted; those that do not exist are left out.
+    pub fn permuted(self, x: ArrayView2<'_, f64>, y: ArrayView2<'_, f64>, draws: usize, seed: &Seed) -> Vec<f64> {
+        let values = parallel::map(draws, threads(), |draw| {
+            let mut order: Vec<usize> = (0..y.nrows()).collect();
+            order.shuffle(&mut seed.child("permutation").index(draw).stream());
+            self.of(x, y.select(Axis(0), &order).view(), seed).ok()
+        });
+        values.into_iter().flatten().collect()
+    }
+
+    /// A value against its null: distances are extreme when small. `None` without null values.
+    pub fn judged(self, method: &str, value: f64, null: &[f64]) -> Option<NullDistribution> {
+        let sign = if self.is_distance() { -1.0 } else { 1.0 };
+        let signed: Vec<f64> = null.iter().map(|v| sign * v).collect();
+        let mut judged = NullDistribution::one_sided(method, sign * value, &signed);
+        judged.mean *= sign;
+        (!null.is_empty()).then_some(judged)
+    }
+
     /// Its value for responses (conditions, units) of two populations.
-    pub fn of(self, x: ArrayView2<'_, f64>, y: ArrayView2<'_, f64>, seed: &rheobase_core::Seed) -> Result<f64, Error> {
+    pub fn of(self, x: ArrayView2<'_, f64>, y: ArrayView2<'_, f64>, seed: &Seed) -> Result<f64, Error> {
         match self {
             Self::Cca {} => Ok(cca(x, y)?.mean()),
             Self::CrossValidatedCca { folds } => {
@@ -306,32 +324,10 @@ fn drop_flat_units(population: &mut Population) -> usize {
     dropped
 }
 
-fn with_null(
-    p: &PopulationSimilarityParameters,
-    value: f64,
-    a: &Population,
-    b: &Population,
-    seed: &rheobase_core::Seed,
-) -> Estimate {
+fn with_null(p: &PopulationSimilarityParameters, value: f64, a: &Population, b: &Population, seed: &Seed) -> Estimate {
     let n = a.responses.nrows();
     let mut estimate = Estimate::new(value, "similarity of populations", &p.measure.name(), n, "images");
-    let mut null = Vec::new();
-    for draw in 0..p.permutations {
-        let mut order: Vec<usize> = (0..n).collect();
-        order.shuffle(&mut seed.child("permutation").index(draw).stream());
-        null.extend(p.measure.of(a.responses.view(), b.responses.select(Axis(0), &order).view(), seed).ok());
-    }
-    if !null.is_empty() {
-        // Distances are extreme when small.
-        let sign = if p.measure.is_distance() { -1.0 } else { 1.0 };
-        let signed: Vec<f64> = null.iter().map(|v| sign * v).collect();
-        estimate.null = Some(NullDistribution {
-            method: "images permuted on one side".into(),
-            draws: null.len(),
-            mean: mean(&null),
-            sd: variance(&null, 0).sqrt(),
-            p: permutation_p(sign * value, &signed),
-        });
-    }
+    let null = p.measure.permuted(a.responses.view(), b.responses.view(), p.permutations, seed);
+    estimate.null = p.measure.judged("images permuted on one side", value, &null);
     estimate
 }

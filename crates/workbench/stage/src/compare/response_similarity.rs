@@ -4,9 +4,7 @@
 use std::collections::BTreeMap;
 
 use ndarray::{Array2, Array3, Axis};
-use rand::seq::SliceRandom;
-use rheobase_core::statistics::{mean, permutation_p};
-use rheobase_core::{Estimate, NullDistribution, Seed, parallel};
+use rheobase_core::{Estimate, Seed};
 use rheobase_data::Table;
 use rheobase_pipeline::{Complaint, Context, Input, Outcome, OutputInfo, Role, StageError};
 use rheobase_report::figure::{Heatmap, Marks};
@@ -16,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::population_similarity::Measure;
 use crate::data::responses::{MeanResponses, RecordedResponses, common};
 use crate::draw::{chart, series};
-use crate::kind::{Kind, complaint, failed, main_output, threads};
+use crate::kind::{Kind, complaint, failed, main_output};
 
 /// Parameters of `response-similarity`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -190,24 +188,9 @@ fn own_halves(p: &ResponseSimilarityParameters, population: &Population, seed: &
 }
 
 fn with_null(p: &ResponseSimilarityParameters, value: f64, x: &Array2<f64>, y: &Array2<f64>, seed: &Seed) -> Estimate {
-    let n = x.nrows();
-    let mut estimate = Estimate::new(value, "similarity of populations", &p.measure.name(), n, "stimuli");
-    let null: Vec<f64> = parallel::map(p.permutations, threads(), |draw| {
-        let mut order: Vec<usize> = (0..n).collect();
-        order.shuffle(&mut seed.child("permutation").index(draw).stream());
-        p.measure.of(x.view(), y.select(Axis(0), &order).view(), seed).unwrap_or(f64::NAN)
-    })
-    .into_iter()
-    .filter(|v| v.is_finite())
-    .collect();
-    if !null.is_empty() {
-        // Distances are extreme when small.
-        let sign = if p.measure.is_distance() { -1.0 } else { 1.0 };
-        let signed: Vec<f64> = null.iter().map(|v| sign * v).collect();
-        let mut judged = NullDistribution::one_sided("stimuli permuted on one side", sign * value, &signed);
-        (judged.mean, judged.p) = (mean(&null), permutation_p(sign * value, &signed));
-        estimate.null = Some(judged);
-    }
+    let mut estimate = Estimate::new(value, "similarity of populations", &p.measure.name(), x.nrows(), "stimuli");
+    let null = p.measure.permuted(x.view(), y.view(), p.permutations, seed);
+    estimate.null = p.measure.judged("stimuli permuted on one side", value, &null);
     estimate
 }
 

@@ -2,8 +2,8 @@
 
 use ndarray::{Array2, Array3, Axis, s};
 use rand::seq::SliceRandom;
-use rheobase_core::statistics::{mean, permutation_p, quantile};
-use rheobase_core::{Estimate, NullDistribution, parallel};
+use rheobase_core::statistics::{mean, quantile};
+use rheobase_core::{Estimate, parallel};
 use rheobase_data::Table;
 use rheobase_pipeline::{Complaint, Context, Input, Outcome, OutputInfo, Role, StageError};
 use rheobase_report::figure::{Marks, Matrix, Panel};
@@ -169,13 +169,12 @@ impl Found {
             .filter(|v| v.is_finite())
             .collect();
         let sign = if p.measure.is_distance() { -1.0 } else { 1.0 };
-        let signed: Vec<f64> = nulls.iter().map(|v| sign * v).collect();
         let mut whole = estimate(over_time, "similarity at equal times, mean over time");
-        let mut judged = NullDistribution::one_sided("trials permuted in one network", sign * over_time, &signed);
-        judged.mean *= sign;
-        whole.null = Some(judged);
+        whole.null = p.measure.judged("trials permuted in one network", over_time, &nulls);
+        if let Some(null) = &whole.null {
+            outcome.metric("p", estimate(null.p, "p-value of the mean over time"));
+        }
         outcome.metric("equal_times", whole);
-        outcome.metric("p", estimate(permutation_p(sign * over_time, &signed), "p-value of the mean over time"));
         let other: Vec<f64> = self.across.indexed_iter().filter(|((i, j), _)| i != j).map(|(_, v)| *v).collect();
         outcome.metric("other_times", estimate(mean(&finite(&other)), "similarity at different times, mean"));
         let best = finite(&self.equal).into_iter().fold(f64::NEG_INFINITY, |b, v| b.max(sign * v)) * sign;
