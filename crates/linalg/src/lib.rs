@@ -8,7 +8,7 @@
 //! | [`eig`] | A V = V diag(w), complex | Jacobians |
 //! | [`cholesky`] | A = L Lt, A positive definite | whitening, solves |
 //! | [`solve`] | A X = B | square systems |
-//! | [`gram`], [`transposed_product`], [`product`] | X'X, A'B, A B | covariances, alignments |
+//! | [`gram`], [`transposed_product`], [`product`], [`joint_products`] | X'X, A'B, A B, all of a pair | covariances, alignments |
 //! | [`solve_positive_definite`], [`solve_lower`] | by Cholesky factors | ridge, whitening |
 //! | [`symmetric_function`] | V f(w) V' | roots of covariances |
 //! | [`least_squares`] | min over X of the norm of A X - B, minimum norm | regression, any rank |
@@ -32,7 +32,7 @@ use faer_backend as backend;
 use lapack_backend as backend;
 
 pub use error::{Error, Result};
-pub use products::{gram, product, transposed_product};
+pub use products::{JointProducts, gram, joint_products, product, transposed_product};
 pub use triangular::{solve_lower, solve_lower_transposed, solve_positive_definite, symmetric_function};
 
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};

@@ -7,9 +7,9 @@
 use faer::linalg::matmul::matmul;
 use faer::linalg::matmul::triangular::{BlockStructure, matmul as triangular_matmul};
 use faer::{Accum, Mat, MatRef, Par};
-use ndarray::{Array2, ArrayView2};
+use ndarray::{Array1, Array2, ArrayView2};
 
-use crate::tall::{THIN, transposed};
+use crate::tall::{Joint, THIN, symmetric, transposed};
 
 /// From so many columns on our kernel is the faster one for X'X, and for A'B.
 const MANY: (usize, usize) = (192, 64);
@@ -28,8 +28,42 @@ pub fn transposed_product(a: ArrayView2<'_, f64>, b: ArrayView2<'_, f64>) -> Arr
         return a.t().dot(&b);
     }
     let (a, b) = (a.as_standard_layout(), b.as_standard_layout());
-    let product = transposed(values(&a), shape.0, values(&b), shape.1, false);
+    let product = transposed(values(&a), shape.0, values(&b), shape.1);
     Array2::from_shape_vec(shape, product).expect("p x q values")
+}
+
+/// Products and sums of two matrices with the same rows, from one pass over both.
+#[derive(Debug, Clone)]
+pub struct JointProducts {
+    /// X'X, shape (p, p).
+    pub xx: Array2<f64>,
+    /// Y'Y, shape (q, q).
+    pub yy: Array2<f64>,
+    /// X'Y, shape (p, q).
+    pub xy: Array2<f64>,
+    /// Sums of the columns of X: p of them, none finite where a value of the column is not.
+    pub x_sums: Array1<f64>,
+    /// Sums of the columns of Y: q of them.
+    pub y_sums: Array1<f64>,
+}
+
+/// X'X, Y'Y, X'Y and the sums of columns for X (n, p) and Y (n, q): what covariances need, with either matrix read once.
+///
+/// # Panics
+/// If the numbers of rows differ.
+pub fn joint_products(x: ArrayView2<'_, f64>, y: ArrayView2<'_, f64>) -> JointProducts {
+    assert_eq!(x.nrows(), y.nrows(), "joint products need equally many rows");
+    let (p, q) = (x.ncols(), y.ncols());
+    let (x, y) = (x.as_standard_layout(), y.as_standard_layout());
+    let Joint { xx, yy, xy, sums: [x_sums, y_sums] } = Joint::of(values(&x), p, values(&y), q);
+    let shaped = |shape, v| Array2::from_shape_vec(shape, v).expect("a value for each pair of columns");
+    JointProducts {
+        xx: shaped((p, p), xx),
+        yy: shaped((q, q), yy),
+        xy: shaped((p, q), xy),
+        x_sums: x_sums.into(),
+        y_sums: y_sums.into(),
+    }
 }
 
 /// A B for A (n, k) and B (k, m): shape (n, m).
@@ -51,8 +85,7 @@ pub fn gram(x: ArrayView2<'_, f64>) -> Array2<f64> {
     let p = x.ncols();
     let x = x.as_standard_layout();
     if p >= MANY.0 {
-        let lower = transposed(values(&x), p, values(&x), p, true);
-        return Array2::from_shape_fn((p, p), |(i, j)| lower[i.max(j) * p + i.min(j)]);
+        return Array2::from_shape_vec((p, p), symmetric(values(&x), p)).expect("p x p values");
     }
     let mut lower = Mat::zeros(p, p);
     triangular_matmul(

@@ -1,26 +1,28 @@
 //! A'B of matrices that lie in rows: the product in which covariances, alignments and regressions spend their time.
 //!
 //! The scheme of Goto & van de Geijn 2008 (ACM TOMS 34:12): rows are taken in blocks, a block's columns are packed into narrow panels, and a tile
-//! of the result stays in registers over a block. Every element is one chain of fused multiply-adds in the order of the rows, so its bytes
+//! of the result stays in registers over a block. A block is packed once, whatever products it takes part in. Every element is one chain of fused multiply-adds in the order of the rows, so its bytes
 //! depend neither on the tile nor on the width of the machine's vectors.
 
 use rheobase_core::vectorised::{Kernel, vectorised};
 
-/// Rows of a block: a panel of B's columns then stays in the first cache.
+/// Rows of a block: a panel of it and its part of another stay in the first cache.
 const BLOCK: usize = 128;
-/// Columns of A whose panels stay in the second cache while all of B's go by.
-const GROUP: usize = 512;
+/// Columns of a panel, and of a tile of the result either way: three vectors of 512 bits, six of 256.
+const WIDTH: usize = 24;
+/// Rows packed at a time: memory is read from several places at once.
+const TOGETHER: usize = 8;
 /// Up to so many columns a matrix is not worth packing the other for: memory is the limit.
 pub const THIN: usize = 4;
-/// Values of the largest tile.
-const EDGE: usize = 8 * 24;
 
-/// A'B for A (rows, m) and B (rows, n): (m, n). With `lower_only` elements above the diagonal may be left unfinished.
-pub fn transposed(a: &[f64], m: usize, b: &[f64], n: usize, lower_only: bool) -> Vec<f64> {
+/// A'B for A (rows, m) and B (rows, n): (m, n).
+pub fn transposed(a: &[f64], m: usize, b: &[f64], n: usize) -> Vec<f64> {
     let mut c = vec![0.0; m * n];
     if m <= THIN {
         vectorised(Thin { thin: a, few: m, wide: b, n, c: &mut c });
-    } else if n <= THIN {
+        return c;
+    }
+    if n <= THIN {
         let mut turned = vec![0.0; m * n];
         vectorised(Thin { thin: b, few: n, wide: a, n: m, c: &mut turned });
         for i in 0..m {
@@ -28,16 +30,51 @@ pub fn transposed(a: &[f64], m: usize, b: &[f64], n: usize, lower_only: bool) ->
                 c[i * n + j] = turned[j * m + i];
             }
         }
-    } else {
-        let product = Product { a, m, b, n, lower_only };
-        // 24 vectors of 512 bits for the tile leave 8 for its operands; 12 of 256 bits leave 4.
-        if wide_vectors() {
-            vectorised(Tiled::<'_, 8, 24> { product, c: &mut c });
-        } else {
-            vectorised(Tiled::<'_, 4, 12> { product, c: &mut c });
-        }
+        return c;
     }
-    c
+    let mut product = Tiles::new(m, n);
+    tiled(Blocks { a: (a, m), b: (b, n), aa: None, ab: Some(&mut product), bb: None, sums: None });
+    product.whole()
+}
+
+/// X'X for X (rows, n): (n, n).
+pub fn symmetric(x: &[f64], n: usize) -> Vec<f64> {
+    let mut product = Tiles::new(n, n);
+    tiled(Blocks { a: (x, n), b: (&[], 0), aa: Some(&mut product), ab: None, bb: None, sums: None });
+    product.mirrored()
+}
+
+/// X'X, Y'Y and X'Y of X (rows, p) and Y (rows, q), and the sums of their columns, in one pass over both.
+pub struct Joint {
+    /// X'X: (p, p).
+    pub xx: Vec<f64>,
+    /// Y'Y: (q, q).
+    pub yy: Vec<f64>,
+    /// X'Y: (p, q).
+    pub xy: Vec<f64>,
+    /// Sums of the columns of X, and of Y.
+    pub sums: [Vec<f64>; 2],
+}
+
+impl Joint {
+    /// Of matrices with equally many rows.
+    pub fn of(x: &[f64], p: usize, y: &[f64], q: usize) -> Self {
+        let (mut xx, mut yy, mut xy) = (Tiles::new(p, p), Tiles::new(q, q), Tiles::new(p, q));
+        let mut sums = [vec![0.0; p], vec![0.0; q]];
+        let [aa, ab, bb] = [&mut xx, &mut xy, &mut yy].map(Some);
+        tiled(Blocks { a: (x, p), b: (y, q), aa, ab, bb, sums: Some(&mut sums) });
+        Self { xx: xx.mirrored(), yy: yy.mirrored(), xy: xy.whole(), sums }
+    }
+}
+
+/// Runs with the tile that this machine has registers for.
+fn tiled(blocks: Blocks<'_>) {
+    // 24 vectors of 512 bits for the tile leave 8 for its operands; 12 of 256 bits leave 4.
+    if wide_vectors() {
+        vectorised(Tiled::<'_, 8, WIDTH>(blocks));
+    } else {
+        vectorised(Tiled::<'_, 4, 12>(blocks));
+    }
 }
 
 fn wide_vectors() -> bool {
@@ -78,83 +115,164 @@ impl Kernel for Thin<'_> {
     }
 }
 
+/// A row of a panel, in whole lines of the cache: a vector that lies across two of them is read twice.
 #[derive(Clone, Copy)]
-struct Product<'a> {
-    a: &'a [f64],
-    m: usize,
-    b: &'a [f64],
-    n: usize,
-    lower_only: bool,
+#[repr(C, align(64))]
+struct Row([f64; WIDTH]);
+
+const ZEROS: Row = Row([0.0; WIDTH]);
+
+/// A block of a matrix in panels: panel k holds columns from 24 k, the last one filled up with zeros.
+struct Panels {
+    rows: usize,
+    values: Vec<Row>,
 }
 
-/// The product by tiles of R rows and N columns.
-struct Tiled<'a, const R: usize, const N: usize> {
-    product: Product<'a>,
-    c: &'a mut [f64],
-}
-
-impl<const R: usize, const N: usize> Kernel for Tiled<'_, R, N> {
-    type Output = ();
+impl Panels {
+    const fn new() -> Self {
+        Self { rows: 0, values: vec![] }
+    }
 
     #[inline(always)]
-    fn run(self) {
-        let Product { a, m, b, n, lower_only } = self.product;
-        let (mut left, mut right) = (vec![], vec![]);
-        for (a, b) in a.chunks(BLOCK * m).zip(b.chunks(BLOCK * n)) {
-            let rows = a.len() / m;
-            pack::<R>(a, m, &mut left);
-            pack::<N>(b, n, &mut right);
-            for (group, panels) in left.chunks(GROUP / R * rows * R).enumerate() {
-                for (index, panel) in right.chunks_exact(rows * N).enumerate() {
-                    let column = index * N;
-                    for (own_index, own) in panels.chunks_exact(rows * R).enumerate() {
-                        let row = group * GROUP + own_index * R;
-                        if !(lower_only && row + R <= column) {
-                            let c = &mut self.c[row * n + column..];
-                            place::<R, N>(own, panel, c, n, [R.min(m - row), N.min(n - column)]);
+    fn pack(&mut self, block: &[f64], columns: usize) {
+        self.rows = block.len() / columns;
+        // Values beyond the last column are never read, whatever they are.
+        self.values.resize(columns.div_ceil(WIDTH) * self.rows, ZEROS);
+        for (group, rows) in block.chunks(columns * TOGETHER).enumerate() {
+            for from in (0..columns).step_by(WIDTH) {
+                let panel = &mut self.values[from / WIDTH * self.rows + group * TOGETHER..];
+                for (to, row) in panel.iter_mut().zip(rows.chunks_exact(columns)) {
+                    let part = &row[from..];
+                    if let Some(part) = part.first_chunk::<WIDTH>() {
+                        to.0 = *part;
+                    } else {
+                        // A loop, for a copy of so few values is not worth a call.
+                        to.0.iter_mut().zip(part).for_each(|(to, from)| *to = *from);
+                    }
+                }
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn panel(&self, index: usize) -> &[Row] {
+        &self.values[index * self.rows..][..self.rows]
+    }
+}
+
+/// A result (m, n) in square tiles, by rows of tiles: a tile lies in one piece, so that it is fetched while the one before is worked on.
+struct Tiles {
+    m: usize,
+    n: usize,
+    values: Vec<[Row; WIDTH]>,
+}
+
+impl Tiles {
+    fn new(m: usize, n: usize) -> Self {
+        Self { m, n, values: vec![[ZEROS; WIDTH]; m.div_ceil(WIDTH) * n.div_ceil(WIDTH)] }
+    }
+
+    /// Adds a block's A'B; with `lower_only` what lies above the diagonal may be left unfinished.
+    #[inline(always)]
+    fn add<const R: usize, const N: usize>(&mut self, a: &Panels, b: &Panels, lower_only: bool) {
+        for (i, tiles) in self.values.chunks_exact_mut(self.n.div_ceil(WIDTH).max(1)).enumerate() {
+            let (own, height) = (a.panel(i), WIDTH.min(self.m - i * WIDTH));
+            let across = if lower_only { i + 1 } else { tiles.len() };
+            for (j, c) in tiles.iter_mut().enumerate().take(across) {
+                let (panel, width) = (b.panel(j), WIDTH.min(self.n - j * WIDTH));
+                for row in (0..height).step_by(R) {
+                    let width = if lower_only && i == j { width.min(row + R) } else { width };
+                    for column in (0..width).step_by(N) {
+                        match width - column {
+                            0..9 if N > 8 => tile::<R, 8>(own, row, panel, column, &mut c[row..]),
+                            9..17 if N > 16 => tile::<R, 16>(own, row, panel, column, &mut c[row..]),
+                            _ => tile::<R, N>(own, row, panel, column, &mut c[row..]),
                         }
                     }
                 }
             }
         }
     }
+
+    fn value(&self, i: usize, j: usize) -> f64 {
+        self.values[i / WIDTH * self.n.div_ceil(WIDTH) + j / WIDTH][i % WIDTH].0[j % WIDTH]
+    }
+
+    /// All of it, by rows.
+    fn whole(&self) -> Vec<f64> {
+        let mut whole = vec![0.0; self.m * self.n];
+        for (i, row) in whole.chunks_exact_mut(self.n.max(1)).enumerate() {
+            let tiles = &self.values[i / WIDTH * self.n.div_ceil(WIDTH)..];
+            for (part, tile) in row.chunks_mut(WIDTH).zip(tiles) {
+                part.copy_from_slice(&tile[i % WIDTH].0[..part.len()]);
+            }
+        }
+        whole
+    }
+
+    /// All of a symmetric one, by rows, of which only the lower triangle is finished.
+    fn mirrored(&self) -> Vec<f64> {
+        let mut whole = self.whole();
+        for i in 0..self.n {
+            for j in i + 1..self.n {
+                whole[i * self.n + j] = self.value(j, i);
+            }
+        }
+        whole
+    }
 }
 
-/// Columns in panels of W: each panel is (rows, W), the last one filled up with zeros.
-#[inline(always)]
-fn pack<const W: usize>(block: &[f64], columns: usize, panels: &mut Vec<f64>) {
-    let rows = block.len() / columns;
-    let count = columns.div_ceil(W);
-    panels.clear();
-    panels.resize(count * rows * W, 0.0);
-    for (p, row) in block.chunks_exact(columns).enumerate() {
-        let (whole, rest) = row.as_chunks::<W>();
-        for (index, part) in whole.iter().enumerate() {
-            // A copy of known length is a few vector moves instead of a call.
-            let start = (index * rows + p) * W;
-            *panels[start..].first_chunk_mut::<W>().expect("room for a panel") = *part;
-        }
-        if !rest.is_empty() {
-            let start = (whole.len() * rows + p) * W;
-            panels[start..start + rest.len()].copy_from_slice(rest);
+/// Matrices A and B, (rows, columns) each, and which of their products are wanted.
+struct Blocks<'a> {
+    a: (&'a [f64], usize),
+    /// Nothing where A alone is asked for.
+    b: (&'a [f64], usize),
+    aa: Option<&'a mut Tiles>,
+    ab: Option<&'a mut Tiles>,
+    bb: Option<&'a mut Tiles>,
+    sums: Option<&'a mut [Vec<f64>; 2]>,
+}
+
+/// The products by tiles of R rows and N columns.
+struct Tiled<'a, const R: usize, const N: usize>(Blocks<'a>);
+
+impl<const R: usize, const N: usize> Kernel for Tiled<'_, R, N> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Blocks { a: (a, m), b: (b, n), mut aa, mut ab, mut bb, mut sums } = self.0;
+        let (mut left, mut right) = (Panels::new(), Panels::new());
+        let mut others = b.chunks(BLOCK * n.max(1));
+        for own in a.chunks(BLOCK * m.max(1)) {
+            left.pack(own, m);
+            if let Some([sums, _]) = sums.as_deref_mut() {
+                add_rows(own, sums);
+            }
+            if let Some(product) = aa.as_deref_mut() {
+                product.add::<R, N>(&left, &left, true);
+            }
+            let Some(other) = others.next() else { continue };
+            right.pack(other, n);
+            if let Some([_, sums]) = sums.as_deref_mut() {
+                add_rows(other, sums);
+            }
+            if let Some(product) = ab.as_deref_mut() {
+                product.add::<R, N>(&left, &right, false);
+            }
+            if let Some(product) = bb.as_deref_mut() {
+                product.add::<R, N>(&right, &right, true);
+            }
         }
     }
 }
 
-/// Adds a tile to the result; one at the edge goes through a full tile of its own.
 #[inline(always)]
-fn place<const R: usize, const N: usize>(a: &[f64], b: &[f64], c: &mut [f64], n: usize, [height, width]: [usize; 2]) {
-    if height == R && width == N {
-        tile::<R, N>(a, b, c, n);
-        return;
-    }
-    let mut edge = [0.0; EDGE];
-    for k in 0..height {
-        edge[k * N..k * N + width].copy_from_slice(&c[k * n..k * n + width]);
-    }
-    tile::<R, N>(a, b, &mut edge, N);
-    for k in 0..height {
-        c[k * n..k * n + width].copy_from_slice(&edge[k * N..k * N + width]);
+fn add_rows(block: &[f64], sums: &mut [f64]) {
+    for row in block.chunks_exact(sums.len()) {
+        for (sum, v) in sums.iter_mut().zip(row) {
+            *sum += v;
+        }
     }
 }
 
@@ -169,22 +287,26 @@ fn add_scaled<const N: usize>(x: f64, line: &[f64; N], mut sum: [f64; N]) -> [f6
 
 /// Every row's sums are a variable of their own: sums in an array over rows would not stay in registers.
 macro_rules! rows {
-    ($a:ident, $b:ident, $c:ident, $n:ident, $($row:literal $sum:ident),+) => {{
-        $(let mut $sum = *$c[$row * $n..].first_chunk::<N>().expect("a full tile");)+
-        for (x, line) in $a.as_chunks::<R>().0.iter().zip($b.as_chunks::<N>().0) {
+    ($a:ident, $b:ident, $c:ident, $column:ident, $($row:literal $sum:ident),+) => {{
+        $(let mut $sum = *$c[$row].0[$column..].first_chunk::<N>().expect("a part of a panel");)+
+        for (x, line) in $a.zip($b) {
             $($sum = add_scaled(x[$row], line, $sum);)+
         }
-        $(*$c[$row * $n..].first_chunk_mut::<N>().expect("a full tile") = $sum;)+
+        $(*$c[$row].0[$column..].first_chunk_mut::<N>().expect("a part of a panel") = $sum;)+
     }};
 }
 
-/// c += a' b for panels a (rows, R) and b (rows, N); a row of c is n values from the next.
+/// c += a' b for R columns of panel a from `row` and N of panel b from `column`, which are also those of c.
 #[inline(always)]
-fn tile<const R: usize, const N: usize>(a: &[f64], b: &[f64], c: &mut [f64], n: usize) {
+fn tile<const R: usize, const N: usize>(a: &[Row], row: usize, b: &[Row], column: usize, c: &mut [Row]) {
+    // Checked before the loop, so that it holds no check.
+    assert!(row + R <= WIDTH && column + N <= WIDTH && c.len() >= R, "a tile inside its panels");
+    let a = a.iter().map(|line| line.0[row..].first_chunk::<R>().expect("a part of a panel"));
+    let b = b.iter().map(|line| line.0[column..].first_chunk::<N>().expect("a part of a panel"));
     if R == 8 {
-        rows!(a, b, c, n, 0 s0, 1 s1, 2 s2, 3 s3, 4 s4, 5 s5, 6 s6, 7 s7);
+        rows!(a, b, c, column, 0 s0, 1 s1, 2 s2, 3 s3, 4 s4, 5 s5, 6 s6, 7 s7);
     } else {
-        rows!(a, b, c, n, 0 s0, 1 s1, 2 s2, 3 s3);
+        rows!(a, b, c, column, 0 s0, 1 s1, 2 s2, 3 s3);
     }
 }
 
@@ -217,27 +339,44 @@ mod tests {
         {
             let (a, b) = (matrix(rows, m, 1), matrix(rows, n, 2));
             let expected = naive(&a, m, &b, n);
-            assert_eq!(transposed(&a, m, &b, n, false), expected, "{rows} {m} {n}");
-            let product = Product { a: &a, m, b: &b, n, lower_only: false };
-            let (mut wide, mut narrow) = (vec![0.0; m * n], vec![0.0; m * n]);
-            Tiled::<'_, 8, 24> { product, c: &mut wide }.run();
-            Tiled::<'_, 4, 12> { product, c: &mut narrow }.run();
-            assert_eq!(wide, expected, "{rows} {m} {n}");
-            assert_eq!(narrow, expected, "{rows} {m} {n}");
+            assert_eq!(transposed(&a, m, &b, n), expected, "{rows} {m} {n}");
+            for wide in [true, false] {
+                let mut product = Tiles::new(m, n);
+                let blocks = Blocks { a: (&a, m), b: (&b, n), aa: None, ab: Some(&mut product), bb: None, sums: None };
+                if wide {
+                    Tiled::<'_, 8, 24>(blocks).run()
+                } else {
+                    Tiled::<'_, 4, 12>(blocks).run()
+                }
+                assert_eq!(product.whole(), expected, "{rows} {m} {n} {wide}");
+            }
         }
     }
 
     #[test]
-    fn the_lower_triangle_is_whole() {
-        let (rows, m) = (150, 53);
-        let a = matrix(rows, m, 3);
-        let (whole, lower) = (naive(&a, m, &a, m), transposed(&a, m, &a, m, true));
-        assert!((0..m).all(|i| (0..=i).all(|j| whole[i * m + j] == lower[i * m + j])));
+    fn one_pass_gives_the_products_of_three_and_the_sums() {
+        for (rows, p, q) in [(150, 53, 30), (97, 5, 49), (200, 24, 8)] {
+            let (x, y) = (matrix(rows, p, 3), matrix(rows, q, 4));
+            let found = Joint::of(&x, p, &y, q);
+            assert_eq!(found.xx, naive(&x, p, &x, p));
+            assert_eq!(found.yy, naive(&y, q, &y, q));
+            assert_eq!(found.xy, naive(&x, p, &y, q));
+            assert_eq!(symmetric(&x, p), found.xx);
+            for (m, columns, sums) in [(&x, p, &found.sums[0]), (&y, q, &found.sums[1])] {
+                let mut expected = vec![0.0; columns];
+                m.chunks_exact(columns).for_each(|row| expected.iter_mut().zip(row).for_each(|(s, v)| *s += v));
+                assert_eq!(*sums, expected);
+            }
+        }
     }
 
     #[test]
     fn nothing_times_nothing_is_nothing() {
-        assert!(transposed(&[], 0, &[1.0, 2.0], 2, false).is_empty());
-        assert_eq!(transposed(&[], 2, &[], 1, false), [0.0, 0.0]);
+        assert!(transposed(&[], 0, &[1.0, 2.0], 2).is_empty());
+        assert_eq!(transposed(&[], 2, &[], 1), [0.0, 0.0]);
+        assert_eq!(transposed(&[], 7, &[], 9), [0.0; 63]);
+        let nothing = Joint::of(&[], 0, &[], 3);
+        assert!(nothing.xx.is_empty() && nothing.xy.is_empty());
+        assert_eq!(nothing.yy, [0.0; 9]);
     }
 }

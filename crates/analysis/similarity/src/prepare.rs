@@ -2,8 +2,20 @@
 
 use ndarray::{Array1, Array2, ArrayView2, Axis};
 use rheobase_core::require_finite;
+use rheobase_linalg::{JointProducts, joint_products};
 
 use crate::{Error, Result};
+
+/// Refuses pairs that do not show the same conditions, or fewer than `needed`.
+fn require_shapes(what: &'static str, x: ArrayView2<'_, f64>, y: ArrayView2<'_, f64>, needed: usize) -> Result<()> {
+    if x.nrows() != y.nrows() {
+        return Err(Error::ConditionMismatch { left: x.nrows(), right: y.nrows() });
+    }
+    if x.nrows() < needed {
+        return Err(Error::TooFewConditions { what, needed, found: x.nrows() });
+    }
+    Ok(())
+}
 
 /// Refuses pairs that do not show the same conditions, have fewer than `needed`, or hold non-finite values.
 pub(crate) fn require_pair(
@@ -12,12 +24,7 @@ pub(crate) fn require_pair(
     y: ArrayView2<'_, f64>,
     needed: usize,
 ) -> Result<()> {
-    if x.nrows() != y.nrows() {
-        return Err(Error::ConditionMismatch { left: x.nrows(), right: y.nrows() });
-    }
-    if x.nrows() < needed {
-        return Err(Error::TooFewConditions { what, needed, found: x.nrows() });
-    }
+    require_shapes(what, x, y, needed)?;
     for (what, side) in [("left responses", x), ("right responses", y)] {
         // One by one only where something is wrong: a tenth of the time of a product goes into looking at every value.
         if !side.as_slice().is_some_and(all_finite) {
@@ -66,11 +73,8 @@ pub(crate) struct Moments {
 impl Moments {
     /// Of sides that are centred already.
     pub(crate) fn of(x: &Array2<f64>, y: &Array2<f64>) -> Self {
-        Self {
-            xx: rheobase_linalg::gram(x.view()),
-            yy: rheobase_linalg::gram(y.view()),
-            xy: rheobase_linalg::transposed_product(x.view(), y.view()),
-        }
+        let JointProducts { xx, yy, xy, .. } = joint_products(x.view(), y.view());
+        Self { xx, yy, xy }
     }
 }
 
@@ -85,29 +89,27 @@ pub(crate) fn centred_moments(
     y: ArrayView2<'_, f64>,
     needed: usize,
 ) -> Result<Moments> {
-    require_pair(what, x, y, needed)?;
+    require_shapes(what, x, y, needed)?;
     let n = x.nrows() as f64;
-    let side = |m: ArrayView2<'_, f64>| {
-        let mean = m.mean_axis(Axis(0)).unwrap_or_else(|| Array1::zeros(m.ncols()));
-        let mut products = rheobase_linalg::gram(m);
-        let small = products.diag().iter().zip(&mean).all(|(&d, &c)| d == 0.0 || d < MOST_CANCELLED * (d - n * c * c));
-        if small {
-            take_off(&mut products, &mean, &mean, n);
-        }
-        small.then_some((products, mean))
+    let JointProducts { mut xx, mut yy, mut xy, x_sums, y_sums } = joint_products(x, y);
+    let (x_mean, y_mean) = (x_sums / n, y_sums / n);
+    // A mean that is not finite is never small: the other way looks for the value that is to blame.
+    let small = |products: &Array2<f64>, mean: &Array1<f64>| {
+        let about_mean = |d: f64, c: f64| MOST_CANCELLED * (d - n * c * c);
+        products.diag().iter().zip(mean).all(|(&d, &c)| c.is_finite() && (d == 0.0 || d < about_mean(d, c)))
     };
-    if let (Some((xx, x_mean)), Some((yy, y_mean))) = (side(x), side(y)) {
-        for (side, m) in [("left", &xx), ("right", &yy)] {
-            if m.diag().iter().all(|d| *d == 0.0) {
-                return Err(Error::Constant { side, what });
-            }
-        }
-        let mut xy = rheobase_linalg::transposed_product(x, y);
-        take_off(&mut xy, &x_mean, &y_mean, n);
-        return Ok(Moments { xx, yy, xy });
+    if !small(&xx, &x_mean) || !small(&yy, &y_mean) {
+        let (x, y) = centred_pair(what, x, y, needed)?;
+        return Ok(Moments::of(&x, &y));
     }
-    let (x, y) = centred_pair(what, x, y, needed)?;
-    Ok(Moments::of(&x, &y))
+    for (side, products, mean) in [("left", &mut xx, &x_mean), ("right", &mut yy, &y_mean)] {
+        take_off(products, mean, mean, n);
+        if products.diag().iter().all(|d| *d == 0.0) {
+            return Err(Error::Constant { side, what });
+        }
+    }
+    take_off(&mut xy, &x_mean, &y_mean, n);
+    Ok(Moments { xx, yy, xy })
 }
 
 fn take_off(products: &mut Array2<f64>, left: &Array1<f64>, right: &Array1<f64>, n: f64) {
@@ -172,5 +174,13 @@ mod tests {
         }
         let flat = Array2::ones((9, 2));
         assert!(centred_moments("a test", flat.view(), flat.view(), 2).is_err());
+        for bad in [f64::NAN, f64::INFINITY] {
+            let mut spoilt = Array2::from_shape_fn((9, 2), |(i, j)| (i * 2 + j) as f64);
+            spoilt[[4, 1]] = bad;
+            let good = Array2::from_shape_fn((9, 3), |(i, j)| ((i * 5 + j) as f64).sin());
+            for (x, y) in [(&spoilt, &good), (&good, &spoilt)] {
+                assert!(matches!(centred_moments("a test", x.view(), y.view(), 2), Err(Error::Values(_))), "{bad}");
+            }
+        }
     }
 }

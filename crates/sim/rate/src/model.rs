@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::code::{GaborEnergy, LinearCode, SparseCode};
 use crate::network::{Credit, Layer, Network};
+use crate::recurrent::{RowReader, row_reader};
 use crate::tensors::{flat, to_matrix, to_tensor};
 use crate::{Error, Result};
 
@@ -31,6 +32,8 @@ pub enum Model {
     LinearCode(LinearCode),
     /// A fixed Gabor-energy model.
     GaborEnergy(GaborEnergy),
+    /// A recurrent network that reads images row by row.
+    RowReader(RowReader),
 }
 
 /// A parameter with its name and shape.
@@ -61,6 +64,7 @@ impl Model {
             Self::SparseCode(_) => "sparse code",
             Self::LinearCode(_) => "linear code",
             Self::GaborEnergy(_) => "fixed Gabor-energy model",
+            Self::RowReader(_) => "recurrent network",
         }
     }
 
@@ -72,6 +76,7 @@ impl Model {
             Self::SparseCode(code) => vec![&code.dictionary],
             Self::LinearCode(code) => vec![&code.weights, &code.mean],
             Self::GaborEnergy(_) => vec![],
+            Self::RowReader(reader) => reader.parameters.iter().collect(),
         };
         shapes
             .into_iter()
@@ -106,6 +111,7 @@ impl Model {
                 code.mean = next();
             }
             Self::GaborEnergy(_) => {}
+            Self::RowReader(reader) => reader.parameters = values.collect(),
         }
         Ok(self)
     }
@@ -118,6 +124,7 @@ impl Model {
                 vec![("weights".into(), vec![code.units, code.pixels()]), ("mean".into(), vec![code.pixels()])]
             }
             Self::GaborEnergy(_) => vec![],
+            Self::RowReader(reader) => reader.network.parameters().into_iter().map(|p| (p.name, p.shape)).collect(),
         }
     }
 
@@ -151,7 +158,7 @@ impl Model {
             }
             Self::SparseCode(code) => (&code.dictionary, code.units, code.shape, false),
             Self::LinearCode(code) => (&code.weights, code.units, code.shape, false),
-            Self::GaborEnergy(_) => return None,
+            Self::GaborEnergy(_) | Self::RowReader(_) => return None,
         };
         let pixels = shape[0] * shape[1];
         let images = Array2::from_shape_fn((units, pixels), |(unit, pixel)| {
@@ -186,6 +193,7 @@ impl Model {
             Self::SparseCode(code) => code.respond(frames),
             Self::LinearCode(code) => code.respond(frames),
             Self::GaborEnergy(model) => Ok(model.respond(frames, layer)),
+            Self::RowReader(reader) => Ok(reader.respond(frames, layer)),
         }
     }
 }
@@ -205,6 +213,7 @@ impl Probe for Model {
             Self::SparseCode(code) => code.shape.to_vec(),
             Self::LinearCode(code) => code.shape.to_vec(),
             Self::GaborEnergy(model) => model.shape.to_vec(),
+            Self::RowReader(reader) => reader.shape.to_vec(),
         }
     }
 
@@ -218,6 +227,7 @@ impl Probe for Model {
             Self::SparseCode(code) => vec![LayerInfo { name: "code".into(), units: code.units }],
             Self::LinearCode(code) => vec![LayerInfo { name: "code".into(), units: code.units }],
             Self::GaborEnergy(model) => model.layers(),
+            Self::RowReader(reader) => reader.layers(),
         }
     }
 
@@ -269,9 +279,6 @@ impl Lesion for Model {
         manner: LesionManner,
         seed: &Seed,
     ) -> rheobase_core::Result<Activity> {
-        let Self::Feedforward { network, parameters } = self else {
-            return Err(rheobase_core::Error::Model(format!("a {} has no output to lesion for", self.family())));
-        };
         let info = require_layer(self, &target.layer)?;
         if let Some(&unit) = target.units.iter().find(|&&u| u >= info.units) {
             return Err(rheobase_core::Error::Shape {
@@ -280,6 +287,18 @@ impl Lesion for Model {
                 expected: format!("below {} in layer {}", info.units, info.name),
             });
         }
+        let (network, parameters) = match self {
+            Self::Feedforward { network, parameters } => (network, parameters),
+            Self::RowReader(_) if target.layer != row_reader::UNITS => {
+                let message = format!("layer `{}` only reads out; lesion `{}`", target.layer, row_reader::UNITS);
+                return Err(rheobase_core::Error::Model(message));
+            }
+            Self::RowReader(reader) => {
+                let frames = stimulus.frames().view();
+                return Activity::from_static(reader.lesioned(frames, &target.units, manner, seed).map_err(outside)?);
+            }
+            _ => return Err(rheobase_core::Error::Model(format!("a {} has no output to lesion for", self.family()))),
+        };
         let output = network.layers.last().map_or("output", |(name, _)| name.as_str());
         let device = Device::flex();
         // All frames in one batch: means, noise and permutations are over the whole set shown.

@@ -60,7 +60,7 @@ fn gradients_are_those_of_finite_differences_for_every_cell_and_loss() {
 #[test]
 fn gradients_hold_under_every_wiring_start_noise_and_penalty() {
     let tanh = Cell::Current { nonlinearity: Nonlinearity::Tanh, alpha: 0.3 };
-    let penalties = Penalties { rate: 0.3, weight: 0.01, wiring: 0.02, smooth_dynamics: 0.05 };
+    let penalties = Penalties { rate: 0.3, weight: 0.01, wiring: 0.02, smooth_dynamics: 0.05, vanishing_gradient: 0.0 };
     for cell in [tanh, Cell::Gru, Cell::Lstm] {
         for wiring in [Wiring::Free, Wiring::LowRank { rank: 2 }, Wiring::Dale { excitatory: 4 }] {
             if matches!(wiring, Wiring::Dale { .. }) && cell != tanh {

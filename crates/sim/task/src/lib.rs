@@ -6,7 +6,7 @@
 //! |---|---|
 //! | [`memory`] | flip-flop, copy, adding, delayed match, working memory, two delays |
 //! | [`decision`] | perceptual decision, context-dependent integration, parametric comparison |
-//! | [`pattern`] | sine generator, temporal exclusive or, ready-set-go |
+//! | [`pattern`] | sine generator, temporal exclusive or, ready-set-go, digits row by row |
 //! | [`motor`] | reaching with a two-joint arm, muscle patterns of many reaches |
 //! | [`space`] | path integration with place, direction and Cartesian read-outs, head-centred localisation |
 //!
@@ -95,6 +95,8 @@ tasks! {
     TemporalXor(pattern::TemporalXor) = "temporal-xor",
     /// Measure and produce an interval.
     ReadySetGo(pattern::ReadySetGo) = "ready-set-go",
+    /// Tell digits apart that come in row by row.
+    DigitRows(pattern::DigitRows) = "digit-rows",
     /// Reach with an arm.
     Reaching(motor::Reaching) = "reaching",
     /// Muscle activity of many reaches.

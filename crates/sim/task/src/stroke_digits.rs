@@ -2,7 +2,7 @@
 //!
 //! A glyph is a few smooth lines through given points (Catmull & Rom 1974); a pixel is as dark as the stroke covers it.
 
-use ndarray::Array2;
+use ndarray::{Array1, Array2};
 use rand::RngExt;
 use rand_distr::{Distribution, StandardNormal};
 use rheobase_core::Seed;
@@ -60,32 +60,37 @@ impl StrokeDigits {
     /// If it cannot be drawn.
     pub fn draw(&self, count: usize, seed: &Seed) -> Result<(Array2<f32>, Vec<usize>)> {
         self.check()?;
-        let glyphs: Vec<Vec<Vec<[f64; 2]>>> = self.digits.iter().map(|d| glyph(*d)).collect();
         let mut images = Array2::zeros((count, self.side_px * self.side_px));
         let labels: Vec<usize> = (0..count).map(|k| k % self.digits.len()).collect();
         for (k, mut image) in images.outer_iter_mut().enumerate() {
-            let mut stream = seed.index(k).stream();
-            let mut within = |limit: f64| limit * (2.0 * stream.random::<f64>() - 1.0);
-            let (shift, turn) = ([within(self.shift_px), within(self.shift_px)], within(self.turn_deg).to_radians());
-            let [thin, thick] = self.stroke_px;
-            let half_px = 0.5 * (thin + (thick - thin) * stream.random::<f64>());
-            let side = self.side_px as f64;
-            let moved = |[x, y]: [f64; 2]| {
-                let (x, y) = (x - 0.5, y - 0.5);
-                let (x, y) = (turn.cos() * x - turn.sin() * y, turn.sin() * x + turn.cos() * y);
-                [(x + 0.5) * side + shift[0], (y + 0.5) * side + shift[1]]
-            };
-            let lines: Vec<Vec<[f64; 2]>> =
-                glyphs[labels[k]].iter().map(|line| line.iter().map(|p| moved(*p)).collect()).collect();
-            for (i, pixel) in image.iter_mut().enumerate() {
-                let centre = [(i % self.side_px) as f64 + 0.5, (i / self.side_px) as f64 + 0.5];
-                let pieces = lines.iter().flat_map(|line| line.windows(2));
-                let away = pieces.map(|p| distance(centre, p[0], p[1])).fold(f64::MAX, f64::min);
-                let noise: f64 = StandardNormal.sample(&mut stream);
-                *pixel = ((half_px + 0.5 - away).clamp(0.0, 1.0) + self.noise * noise) as f32;
-            }
+            image.assign(&Array1::from(self.image(self.digits[labels[k]], &seed.index(k))));
         }
         Ok((images, labels))
+    }
+
+    /// One image of a digit, row after row; the seed decides where and how thick it is drawn.
+    pub fn image(&self, digit: usize, seed: &Seed) -> Vec<f32> {
+        let mut stream = seed.stream();
+        let mut within = |limit: f64| limit * (2.0 * stream.random::<f64>() - 1.0);
+        let (shift, turn) = ([within(self.shift_px), within(self.shift_px)], within(self.turn_deg).to_radians());
+        let [thin, thick] = self.stroke_px;
+        let half_px = 0.5 * (thin + (thick - thin) * stream.random::<f64>());
+        let side = self.side_px as f64;
+        let moved = |[x, y]: [f64; 2]| {
+            let (x, y) = (x - 0.5, y - 0.5);
+            let (x, y) = (turn.cos() * x - turn.sin() * y, turn.sin() * x + turn.cos() * y);
+            [(x + 0.5) * side + shift[0], (y + 0.5) * side + shift[1]]
+        };
+        let lines: Vec<Vec<[f64; 2]>> =
+            glyph(digit).iter().map(|line| line.iter().map(|p| moved(*p)).collect()).collect();
+        let pixel = |i: usize| {
+            let centre = [(i % self.side_px) as f64 + 0.5, (i / self.side_px) as f64 + 0.5];
+            let pieces = lines.iter().flat_map(|line| line.windows(2));
+            let away = pieces.map(|p| distance(centre, p[0], p[1])).fold(f64::MAX, f64::min);
+            let noise: f64 = StandardNormal.sample(&mut stream);
+            ((half_px + 0.5 - away).clamp(0.0, 1.0) + self.noise * noise) as f32
+        };
+        (0..self.side_px * self.side_px).map(pixel).collect()
     }
 }
 

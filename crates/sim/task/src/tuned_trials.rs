@@ -3,8 +3,9 @@
 //!
 //! Stimuli are directions, evenly around the circle. A *rate* neuron fires at base + peak e^(kappa (cos(s - s0) - 1)) Hz, evenly over the
 //! window. A *timing* neuron fires as many spikes to every stimulus, at the mean rate of the others, but around a time that goes round
-//! with the stimulus: its density over the window is a von Mises bump of concentration kappa at T (s - s0) / 2 pi. All spikes are Poisson, but
-//! for a gain e^(g z - g^2 / 2), z normal, that all neurons of a trial share. On top of them the neurons of a pair may fire together, whatever
+//! with the stimulus: its density over the window is a von Mises bump of concentration kappa at T (s - s0) / 2 pi. With an oscillation, whose
+//! phase at the start of a trial is random, the bump lies in its cycle instead, and only who knows the phase reads the stimulus (Montemurro et
+//! al. 2008). All spikes are Poisson, but for a gain e^(g z - g^2 / 2), z normal, that all neurons of a trial share. On top of them the neurons of a pair may fire together, whatever
 //! the stimulus.
 
 use std::f64::consts::TAU;
@@ -51,7 +52,9 @@ pub struct TunedTrials {
     pub gain_sd: f64,
     /// Rate in Hz of events, while a stimulus is shown, at which neurons 0 and 1, 2 and 3, ... fire together.
     pub shared_hz: f64,
-    /// Parts of the window of the words whose information is given as the truth.
+    /// Frequency in Hz of an oscillation in whose cycle timing neurons fire; 0 for none.
+    pub oscillation_hz: f64,
+    /// Parts of the window, or of the cycle, of the words whose information is given as the truth.
     #[schemars(range(min = 1, max = 16))]
     pub bins: usize,
     /// Spikes that are told apart in each part.
@@ -73,6 +76,7 @@ impl Default for TunedTrials {
             pause_s: 0.1,
             gain_sd: 0.0,
             shared_hz: 0.0,
+            oscillation_hz: 0.0,
             bins: 4,
             most: 2,
         }
@@ -91,6 +95,8 @@ pub struct Recorded {
     pub starts_s: Vec<f64>,
     /// Stimulus of each trial.
     pub stimuli: Vec<usize>,
+    /// Where in its cycle the oscillation is at the begin of each trial, 0 to 1; none without one.
+    pub start_cycles: Option<Vec<f64>>,
 }
 
 impl TunedTrials {
@@ -116,7 +122,25 @@ impl TunedTrials {
         }
         require("kappa", self.kappa, (0.0..=100.0).contains(&self.kappa), "0 to 100")?;
         require("gain_sd", self.gain_sd, (0.0..=2.0).contains(&self.gain_sd), "0 to 2")?;
+        require("oscillation_hz", self.oscillation_hz, (0.0..=1e3).contains(&self.oscillation_hz), "0 to 1,000")?;
+        if self.oscillation_hz > 0.0 {
+            let cycles = self.cycles();
+            // Otherwise what is expected in a part of the cycle would depend on where the trial starts in it.
+            let whole = cycles >= 0.5 && (cycles - cycles.round()).abs() < 1e-6;
+            require("window_s x oscillation_hz", cycles, whole, "a whole number of cycles")?;
+            require(
+                "pause_s beside an oscillation",
+                self.pause_s,
+                self.pause_s > 0.0,
+                "above 0, for its phase to move on",
+            )?;
+        }
         words_of(self.bins, self.most).map(|_| ())
+    }
+
+    /// Cycles of the oscillation in the window.
+    fn cycles(&self) -> f64 {
+        self.window_s * self.oscillation_hz
     }
 
     /// Direction of a stimulus in rad.
@@ -134,7 +158,8 @@ impl TunedTrials {
         TAU * index as f64 / of as f64
     }
 
-    /// Expected spikes of a neuron in each of `bins` equal parts of the window, at a gain of 1 and beside shared events.
+    /// Expected spikes of a neuron in each of `bins` equal parts of the window, or of the cycle of an
+    /// oscillation, at a gain of 1 and beside shared events.
     pub fn expected(&self, neuron: usize, stimulus: usize, bins: usize) -> Vec<f64> {
         let off = |stimulus: usize| self.direction_rad(stimulus) - self.preferred_rad(neuron);
         let rate = |stimulus: usize| self.base_hz + self.peak_hz * (self.kappa * (off(stimulus).cos() - 1.0)).exp();
@@ -166,12 +191,18 @@ impl TunedTrials {
             self.gain_of(z)
         };
         let gains: Vec<f64> = (0..stimuli.len()).map(gain).collect();
+        let start_cycles = (self.oscillation_hz > 0.0).then(|| {
+            let mut stream = seed.child("oscillation").stream();
+            starts_s.iter().map(|_| stream.random::<f64>()).collect::<Vec<f64>>()
+        });
         let of_neuron = |neuron: usize| {
+            let in_cycle = start_cycles.as_ref().filter(|_| neuron >= self.rate_neurons);
             let expected: Vec<Vec<f64>> = (0..self.stimuli).map(|s| self.expected(neuron, s, FINE)).collect();
             let mut stream = seed.child("spikes").index(neuron).stream();
             let mut times = vec![];
-            for ((stimulus, start), gain) in stimuli.iter().zip(&starts_s).zip(&gains) {
-                self.fire(&expected[*stimulus], *gain, *start, &mut stream, &mut times);
+            for (trial, ((stimulus, start), gain)) in stimuli.iter().zip(&starts_s).zip(&gains).enumerate() {
+                let begin = Begin { at_s: *start, in_cycle: in_cycle.map(|all| all[trial]) };
+                self.fire(&expected[*stimulus], *gain, begin, &mut stream, &mut times);
             }
             times
         };
@@ -179,7 +210,7 @@ impl TunedTrials {
         for (pair, both) in spikes_s.chunks_exact_mut(2).enumerate() {
             self.fire_together(&starts_s, &seed.child("shared").index(pair), both);
         }
-        Ok(Recorded { spikes_s, starts_s, stimuli })
+        Ok(Recorded { spikes_s, starts_s, stimuli, start_cycles })
     }
 
     fn fire_together(&self, starts_s: &[f64], seed: &Seed, pair: &mut [Vec<f64>]) {
@@ -201,7 +232,7 @@ impl TunedTrials {
         (self.gain_sd * z - self.gain_sd.powi(2) / 2.0).exp()
     }
 
-    fn fire(&self, expected: &[f64], gain: f64, start_s: f64, stream: &mut RandomStream, times: &mut Vec<f64>) {
+    fn fire(&self, expected: &[f64], gain: f64, begin: Begin, stream: &mut RandomStream, times: &mut Vec<f64>) {
         let total: f64 = expected.iter().sum::<f64>() * gain;
         // A Poisson number of spikes, each put into a part by its share.
         let count = Poisson::new(total).map_or(0.0, |p| p.sample(stream));
@@ -212,12 +243,17 @@ impl TunedTrials {
                 left < 0.0
             });
             let at = part.unwrap_or(expected.len() - 1) as f64 + stream.random::<f64>();
-            times.push(start_s + self.window_s * at / expected.len() as f64);
+            let share = at / expected.len() as f64;
+            let after_s = begin.in_cycle.map_or(self.window_s * share, |start| {
+                let cycle = (stream.random::<f64>() * self.cycles()).floor();
+                ((share - start).rem_euclid(1.0) + cycle) / self.oscillation_hz
+            });
+            times.push(begin.at_s + after_s);
         }
     }
 
     /// Information in bits that a neuron's word gives about the stimulus, all equally likely: the spikes in each of `bins` parts of the
-    /// window, `most` standing for as many or more.
+    /// window, or of the cycle of an oscillation, `most` standing for as many or more.
     ///
     /// # Errors
     /// If there are no bins, or more than 100,000 words.
@@ -288,6 +324,13 @@ impl TunedTrials {
     }
 }
 
+/// Begin of a trial: when, and where in the cycle if that is what counts.
+#[derive(Clone, Copy)]
+struct Begin {
+    at_s: f64,
+    in_cycle: Option<f64>,
+}
+
 /// How many words there are.
 fn words_of(bins: usize, most: usize) -> Result<usize> {
     let words = (most + 1).checked_pow(bins as u32).unwrap_or(usize::MAX);
@@ -346,6 +389,29 @@ mod tests {
         let one_of_two = TunedTrials { stimuli: 2, kappa: 0.01, ..trials() }.ideal_accuracy(1, 2000, &Seed::root(1));
         assert!((one_of_two.unwrap() - 0.5).abs() < 0.05);
         assert_eq!(TunedTrials { gain_sd: 0.1, ..trials() }.ideal_accuracy(1, 10, &Seed::root(1)), None);
+    }
+
+    #[test]
+    fn spikes_go_with_the_oscillation_from_wherever_a_trial_starts() {
+        let trials = TunedTrials { oscillation_hz: 10.0, ..trials() };
+        let recorded = trials.record(&Seed::root(3)).unwrap();
+        let starts = recorded.start_cycles.unwrap();
+        let expected = trials.expected(2, 0, 4);
+        let (mut by_phase, mut by_time) = ([0.0; 4], [0.0; 4]);
+        for (trial, start) in recorded.starts_s.iter().enumerate().filter(|(k, _)| recorded.stimuli[*k] == 0) {
+            for t in recorded.spikes_s[2].iter().map(|t| t - start).filter(|t| (0.0..0.2).contains(t)) {
+                by_phase[((starts[trial] + 10.0 * t).fract() * 4.0) as usize % 4] += 1.0;
+                by_time[(t * 20.0) as usize % 4] += 1.0;
+            }
+        }
+        let all: f64 = by_time.iter().sum();
+        for sector in 0..4 {
+            let e = expected[sector] * 200.0;
+            assert!((by_phase[sector] - e).abs() < 5.0 * e.sqrt() + 3.0, "{sector}: {} for {e}", by_phase[sector]);
+            assert!((by_time[sector] - all / 4.0).abs() < 5.0 * (all / 4.0).sqrt(), "{by_time:?}");
+        }
+        assert!(TunedTrials { oscillation_hz: 7.0, ..trials }.check().is_err());
+        assert!(TunedTrials { pause_s: 0.0, ..trials }.check().is_err());
     }
 
     #[test]

@@ -31,7 +31,7 @@ impl Artifact for Dataset {
 pub struct Probed;
 
 impl Artifact for Probed {
-    const ACCEPTS: &'static [&'static str] = &["a model"];
+    const ACCEPTS: &'static [&'static str] = &["a model", "a recurrent network"];
 }
 
 /// Receptive fields.
@@ -144,16 +144,25 @@ impl Images {
     }
 }
 
+/// The file with the structure of a model that can be shown images.
+const MODEL: &str = "model.json";
+
 /// Writes a model into an outcome: its structure as JSON, its weights as safetensors.
 pub fn store_model(model: &Model, outcome: &mut Outcome) -> Result<(), StageError> {
-    outcome.files.insert("model.json".into(), serde_json::to_vec_pretty(model).map_err(failed)?);
+    outcome.files.insert(MODEL.into(), serde_json::to_vec_pretty(model).map_err(failed)?);
     outcome.files.insert("weights.safetensors".into(), to_safetensors(&model.arrays())?);
     Ok(())
 }
 
 /// Reads the model of a result.
 pub fn load_model(input: &InputHandle) -> Result<Model, StageError> {
-    let model: Model = serde_json::from_slice(&input.file("model.json")?).map_err(failed)?;
+    if !input.folder.join(MODEL).exists() {
+        return Err(StageError::Failed(format!(
+            "{} is a recurrent network that cannot be shown images: its task has none; train it on digit-rows",
+            input.address
+        )));
+    }
+    let model: Model = serde_json::from_slice(&input.file(MODEL)?).map_err(failed)?;
     model.with_arrays(&from_safetensors(&input.file("weights.safetensors")?)?).map_err(failed)
 }
 

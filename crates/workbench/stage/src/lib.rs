@@ -102,6 +102,7 @@ static STAGES: &[&dyn Stage] = &[
     &Adapter::<recording::ReverseCorrelation>::NEW,
     &Adapter::<recording::PlaceField>::NEW,
     &Adapter::<recording::HeadDirection>::NEW,
+    &Adapter::<recording::PhaseOfFiring>::NEW,
     &Adapter::<recording::PhasePrecession>::NEW,
     &Adapter::<recording::TrialInformation>::NEW,
     &Adapter::<recording::TrialDecoding>::NEW,

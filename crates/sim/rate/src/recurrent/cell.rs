@@ -10,6 +10,7 @@
 //! | GRU | h | z, k = s(D + R); c = tanh(D + k R); h = (1 - z) h + z c (Cho et al. 2014): z is dt / tau of its unit |
 //! | LSTM | c | i, f, o = s(.), g = tanh(.); c = f c + i g; output o tanh(c) (Hochreiter & Schmidhuber 1997; Gers et al. 2000) |
 //! | subLSTM | c | z, i, f, o = s(.); c = f c + z - i; output s(c) - o: inhibition subtracts (Costa et al. 2017) |
+//! | fix-subLSTM | c | the same, f = s(b) a constant of its unit that is learnt (Costa et al. 2017) |
 
 use rheobase_core::vectorised::{Kernel, vectorised};
 use serde::{Deserialize, Serialize};
@@ -40,6 +41,8 @@ pub enum Cell {
     Lstm,
     /// LSTM with subtractive gates.
     SubLstm,
+    /// LSTM with subtractive gates, and a constant in place of the forget gate.
+    FixedForgetSubLstm,
 }
 
 /// Slices of one unit row during a step; each gate has `units` values, gate after gate.
@@ -83,7 +86,7 @@ impl Cell {
         match self {
             Self::Rate { .. } | Self::Current { .. } => 1,
             Self::Gru => 3,
-            Self::Lstm | Self::SubLstm => 4,
+            Self::Lstm | Self::SubLstm | Self::FixedForgetSubLstm => 4,
         }
     }
 
@@ -93,13 +96,23 @@ impl Cell {
             Self::Rate { .. } | Self::Current { .. } => &["unit"],
             Self::Gru => &["reset", "update", "candidate"],
             Self::Lstm => &["input", "forget", "candidate", "output"],
-            Self::SubLstm => &["candidate", "input", "forget", "output"],
+            Self::SubLstm | Self::FixedForgetSubLstm => &["candidate", "input", "forget", "output"],
         }
+    }
+
+    /// Whether inhibition subtracts.
+    fn is_subtractive(self) -> bool {
+        matches!(self, Self::SubLstm | Self::FixedForgetSubLstm)
+    }
+
+    /// A gate that is a constant of its unit: it has a bias and no weights.
+    pub fn constant_gate(self) -> Option<usize> {
+        if self == Self::FixedForgetSubLstm { Some(2) } else { None }
     }
 
     /// Whether the output is another variable beside the state, so that both are needed to go on.
     pub fn has_separate_output(self) -> bool {
-        matches!(self, Self::Lstm | Self::SubLstm)
+        matches!(self, Self::Lstm) || self.is_subtractive()
     }
 
     /// Whether the recurrent drive of a gate enters otherwise than the outer one.
@@ -113,7 +126,7 @@ impl Cell {
             Self::Rate { .. } => 1,
             Self::Current { .. } => 0,
             Self::Gru => 4,
-            Self::Lstm | Self::SubLstm => 5,
+            Self::Lstm | Self::SubLstm | Self::FixedForgetSubLstm => 5,
         }
     }
 
@@ -208,7 +221,7 @@ impl<F: Scalar> Step<'_, F> {
             }
         }
         let (mut after, mut t, mut output) = ([F::ZERO; L], [F::ZERO; L], [F::ZERO; L]);
-        let subtractive = self.cell == Cell::SubLstm;
+        let subtractive = self.cell.is_subtractive();
         if subtractive {
             for l in 0..L {
                 for gate in &mut a {
@@ -277,7 +290,7 @@ impl<F: Scalar> StepBack<'_, F> {
         let t = a[4];
         let mut by = [[F::ZERO; L]; 4];
         let mut by_before = [F::ZERO; L];
-        if self.cell == Cell::SubLstm {
+        if self.cell.is_subtractive() {
             for l in 0..L {
                 let (z, i, f, o) = (a[0][l], a[1][l], a[2][l], a[3][l]);
                 let by_c = by_state[l] + by_output[l] * t[l] * (F::ONE - t[l]);
@@ -337,7 +350,7 @@ impl<F: Scalar> Kernel for Step<'_, F> {
                 });
             }
             Cell::Gru => blocks!(self.gru),
-            Cell::Lstm | Cell::SubLstm => blocks!(self.lstm),
+            Cell::Lstm | Cell::SubLstm | Cell::FixedForgetSubLstm => blocks!(self.lstm),
         }
     }
 }
@@ -374,7 +387,7 @@ impl<F: Scalar> Kernel for StepBack<'_, F> {
                 });
             }
             Cell::Gru => blocks!(self.gru),
-            Cell::Lstm | Cell::SubLstm => blocks!(self.lstm),
+            Cell::Lstm | Cell::SubLstm | Cell::FixedForgetSubLstm => blocks!(self.lstm),
         }
     }
 }

@@ -8,6 +8,7 @@ use rheobase_task::{Loss, Trial};
 use super::network::{RecurrentNetwork, Weights};
 use super::pass::{Chunk, Prepared, Trajectory};
 use super::penalty::Penalties;
+use super::vanishing::vanishing_gradient;
 use crate::scalar::Scalar;
 use crate::{Error, Result};
 
@@ -164,9 +165,12 @@ impl Batch<'_> {
                 &mut by_output,
                 &mut by_recurrent,
             );
-            let mut by = prepared.backward(&chunk, &trajectory, &by_y, by_output, &kept, settings.truncation);
+            let errors = prepared.errors(&chunk, &trajectory, &by_y, by_output, &kept, settings.truncation);
+            let mut by = prepared.gradient(&chunk, &trajectory, &by_y, &kept, &errors);
             by.recurrent.iter_mut().zip(by_recurrent).for_each(|(g, e)| *g += e);
-            (task, penalty, by)
+            let factor = settings.penalties.vanishing_gradient / places;
+            let vanishing = vanishing_gradient(&prepared, &chunk, &trajectory, &errors, factor, &mut by.recurrent);
+            (task, penalty + vanishing, by)
         });
         let mut total: Option<(f64, f64, Weights<F>)> = None;
         for (task, penalty, by) in parts {

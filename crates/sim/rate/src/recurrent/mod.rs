@@ -12,9 +12,10 @@
 //! | [`loss`] | batches of trials, task losses, cost and gradient |
 //! | [`lesion`] | units silenced, clamped, noised or permuted in any window of a trial; weights removed |
 //! | [`linearised`] | the network as a dynamical system, Jacobians, real-time recurrent learning |
-//! | [`penalty`] | rate, weight, wiring, smooth dynamics |
+//! | [`penalty`] | rate, weight, wiring, smooth dynamics, vanishing gradients |
 //! | [`training`] | iterations, schedules, clipping, checkpoints, early stop |
 //! | [`perturbation`] | node and weight perturbation |
+//! | [`row_reader`] | a network that reads images row by row, for instruments that show images |
 //! | [`reservoir`] | echo-state networks, FORCE |
 
 pub mod cell;
@@ -28,7 +29,9 @@ pub mod pass;
 pub mod penalty;
 pub mod perturbation;
 pub mod reservoir;
+pub mod row_reader;
 pub mod training;
+mod vanishing;
 
 pub use crate::scalar::Scalar;
 pub use cell::Cell;
@@ -38,3 +41,4 @@ pub use loss::{Backward, Batch, Cost, Response};
 pub use network::{RecurrentNetwork, Weights, Wiring};
 pub use nonlinearity::Nonlinearity;
 pub use penalty::Penalties;
+pub use row_reader::RowReader;

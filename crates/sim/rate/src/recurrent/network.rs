@@ -221,7 +221,17 @@ impl RecurrentNetwork {
             let mask = take();
             recurrent.iter_mut().zip(mask).for_each(|(w, m)| *w = *w * m);
         }
+        self.without_constant_gate(&mut input);
+        self.without_constant_gate(&mut recurrent);
         Weights { input, recurrent, bias, inner_bias, output, output_bias, initial }
+    }
+
+    /// Takes away the weights of a gate that listens to nothing.
+    fn without_constant_gate<F: Scalar>(&self, weights: &mut [F]) {
+        let Some(gate) = self.cell.constant_gate() else { return };
+        for row in weights.chunks_exact_mut(self.columns()) {
+            row[gate * self.units..(gate + 1) * self.units].fill(F::ZERO);
+        }
     }
 
     /// The gradient by the parameters from that by the weights, in the order of the parameters.
@@ -230,6 +240,8 @@ impl RecurrentNetwork {
         let open = |gradient: &mut F, free: F, sign: F| {
             *gradient = if free > F::ZERO { sign * *gradient } else { F::ZERO };
         };
+        self.without_constant_gate(&mut input);
+        self.without_constant_gate(&mut recurrent);
         if self.masked
             && let Some(mask) = parameters.last()
         {

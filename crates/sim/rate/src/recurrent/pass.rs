@@ -48,6 +48,19 @@ pub struct Trajectory<F> {
     kept: Vec<F>,
 }
 
+/// Derivatives of the loss, step after step.
+#[derive(Debug, Clone)]
+pub(super) struct Errors<F> {
+    /// By the drives, (steps, rows, gates x units).
+    pub by_drive: Vec<F>,
+    /// By the recurrent drives of cells that keep them apart, the same shape; empty otherwise.
+    by_recurrent: Vec<F>,
+    /// By the initial states, (rows, units).
+    by_state: Vec<F>,
+    /// By the initial outputs, (rows, units).
+    by_first_output: Vec<F>,
+}
+
 impl<'a, F: Scalar> Prepared<'a, F> {
     /// Packs the weights of parameters.
     pub fn new(network: &'a RecurrentNetwork, parameters: &[Vec<F>]) -> Self {
@@ -180,10 +193,24 @@ impl<'a, F: Scalar> Prepared<'a, F> {
         chunk: &Chunk<F>,
         trajectory: &Trajectory<F>,
         by_read_out: &[F],
-        mut by_output: Vec<F>,
+        by_output: Vec<F>,
         kept: &[F],
         truncation: Option<usize>,
     ) -> Weights<F> {
+        let errors = self.errors(chunk, trajectory, by_read_out, by_output, kept, truncation);
+        self.gradient(chunk, trajectory, by_read_out, kept, &errors)
+    }
+
+    /// The errors of every step, the first half of [`Self::backward`].
+    pub(super) fn errors(
+        &self,
+        chunk: &Chunk<F>,
+        trajectory: &Trajectory<F>,
+        by_read_out: &[F],
+        mut by_output: Vec<F>,
+        kept: &[F],
+        truncation: Option<usize>,
+    ) -> Errors<F> {
         let network = self.network;
         let (n, columns, rows, o) = (network.units, network.columns(), chunk.rows, network.outputs);
         let (block, width) = (rows * n, network.cell.kept() * n);
@@ -227,23 +254,48 @@ impl<'a, F: Scalar> Prepared<'a, F> {
             let target = if t > 0 { &mut by_output[(t - 1) * block..t * block] } else { &mut by_first_output[..] };
             self.recurrent_back.multiply(Strided::rows(errors, columns), rows, target, true);
         }
+        Errors { by_drive, by_recurrent, by_state, by_first_output }
+    }
+
+    /// The gradient by the weights from the errors.
+    pub(super) fn gradient(
+        &self,
+        chunk: &Chunk<F>,
+        trajectory: &Trajectory<F>,
+        by_read_out: &[F],
+        kept: &[F],
+        errors: &Errors<F>,
+    ) -> Weights<F> {
+        let network = self.network;
+        let (n, columns, o) = (network.units, network.columns(), network.outputs);
+        let separate = network.cell.has_separate_drives();
+        let Errors { by_drive, by_recurrent, by_state, by_first_output } = errors;
         let mut packed = Packed::new(Strided::rows(&[], 1), 0, 0);
         let mut product = |a: &[F], m: usize, b: &[F], columns: usize| {
             let mut c = vec![F::ZERO; m * columns];
             add_transposed_product(a, m, b, columns, &mut c, &mut packed);
             c
         };
-        let before = &trajectory.outputs[..chunk.steps * block];
-        let recurrent_errors = if separate { &by_recurrent } else { &by_drive };
+        let before = &trajectory.outputs[..chunk.steps * chunk.rows * n];
+        let recurrent_errors = if separate { by_recurrent } else { by_drive };
         Weights {
-            input: product(&chunk.inputs, network.inputs, &by_drive, columns),
+            input: product(&chunk.inputs, network.inputs, by_drive, columns),
             recurrent: product(before, n, recurrent_errors, columns),
-            bias: column_sums(&by_drive, columns, 0),
-            inner_bias: if separate { column_sums(&by_recurrent, columns, columns - n) } else { vec![] },
+            bias: column_sums(by_drive, columns, 0),
+            inner_bias: if separate { column_sums(by_recurrent, columns, columns - n) } else { vec![] },
             output: product(&self.seen(chunk, trajectory, kept), n, by_read_out, o),
             output_bias: column_sums(by_read_out, o, 0),
-            initial: self.initial_gradient(chunk, trajectory, &by_state, &by_first_output),
+            initial: self.initial_gradient(chunk, trajectory, by_state, by_first_output),
         }
+    }
+
+    /// What the errors of drives are by the outputs that these drives came from: W by_drive, (steps, rows, units).
+    pub(super) fn through_weights(&self, by_drive: &[F]) -> Vec<F> {
+        let (n, columns) = (self.network.units, self.network.columns());
+        let places = by_drive.len() / columns;
+        let mut by_output = vec![F::ZERO; places * n];
+        self.recurrent_back.multiply(Strided::rows(by_drive, columns), places, &mut by_output, false);
+        by_output
     }
 
     fn initial_gradient(

@@ -6,6 +6,7 @@
 //! | weight | sum of squares of input, recurrent and output weights |
 //! | wiring | sum of &#124;w&#124; times the distance of its units on the unit square |
 //! | smooth dynamics | mean over steps and trials of &#124;J diag(f')&#124;_F^2, the size of the linearised dynamics (Sussillo et al. 2015, eq. 4) |
+//! | vanishing gradient | mean over steps and trials of (&#124;error one step back&#124; / &#124;error&#124; - 1)^2, see `vanishing` (Pascanu et al. 2013) |
 
 use serde::{Deserialize, Serialize};
 
@@ -27,6 +28,8 @@ pub struct Penalties {
     pub wiring: f64,
     /// Dynamics that amplify.
     pub smooth_dynamics: f64,
+    /// Errors that shrink or grow on their way back in time.
+    pub vanishing_gradient: f64,
 }
 
 /// Place of a unit on the unit square: rows of a square grid.
@@ -37,7 +40,7 @@ fn place(unit: usize, units: usize) -> (f64, f64) {
 }
 
 /// The nonlinearity of units whose output is f of a current, so that f' follows from the output.
-fn instantaneous(cell: Cell) -> Option<Nonlinearity> {
+pub(super) fn instantaneous(cell: Cell) -> Option<Nonlinearity> {
     match cell {
         Cell::Current { nonlinearity, .. } => Some(nonlinearity),
         Cell::Rate { nonlinearity, alpha: 1.0 } => Some(nonlinearity),
@@ -56,15 +59,17 @@ impl Penalties {
             ("weight", self.weight),
             ("wiring", self.wiring),
             ("smooth_dynamics", self.smooth_dynamics),
+            ("vanishing_gradient", self.vanishing_gradient),
         ];
         if let Some((name, value)) = terms.iter().find(|(_, v)| !(*v >= 0.0 && v.is_finite())) {
             return Err(Error::Architecture(format!("the penalty `{name}` is {value}, it must be 0 or more")));
         }
-        if self.smooth_dynamics > 0.0 && instantaneous(network.cell).is_none() {
-            return Err(Error::Architecture(
-                "the penalty on dynamics that are not smooth needs units whose output is f(x): use the current cell"
-                    .into(),
-            ));
+        let wanted =
+            [(self.smooth_dynamics, "dynamics that are not smooth"), (self.vanishing_gradient, "vanishing gradients")];
+        let refused = |(cost, _): &&(f64, &str)| *cost > 0.0 && instantaneous(network.cell).is_none();
+        if let Some((_, what)) = wanted.iter().find(refused) {
+            let message = format!("the penalty on {what} needs units whose output is f(x): use the current cell");
+            return Err(Error::Architecture(message));
         }
         Ok(())
     }

@@ -6,7 +6,7 @@ use rheobase_rate::recurrent::{Backward, Cell, Nonlinearity, Penalties, Recurren
 use rheobase_task::{Loss, Trial};
 
 /// Every kind of cell.
-pub const CELLS: [Cell; 7] = [
+pub const CELLS: [Cell; 8] = [
     Cell::Rate { nonlinearity: Nonlinearity::Tanh, alpha: 1.0 },
     Cell::Rate { nonlinearity: Nonlinearity::Softplus, alpha: 0.3 },
     Cell::Current { nonlinearity: Nonlinearity::Sigmoid, alpha: 0.4 },
@@ -14,6 +14,7 @@ pub const CELLS: [Cell; 7] = [
     Cell::Gru,
     Cell::Lstm,
     Cell::SubLstm,
+    Cell::FixedForgetSubLstm,
 ];
 
 /// A network of this cell with 3 inputs and 2 outputs.

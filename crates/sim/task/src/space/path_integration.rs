@@ -1,5 +1,6 @@
 //! Path integration: from the movement alone, where am I? (McNaughton et al. 2006, Nat Rev Neurosci 7:663; Cueva & Wei 2018; Banino et
-//! al. 2018; Sorscher et al. 2019). The trial starts from the code of its first place.
+//! al. 2018; Sorscher et al. 2019). The trial starts from the code of its first place, z-scored over the place cells: the difference of two
+//! softmaxes is nearly flat, and as it is it would start every trial from nearly the same state.
 
 use ndarray::ArrayView2;
 use rheobase_core::Seed;
@@ -129,7 +130,7 @@ impl Task for PathIntegration {
     fn trial(&self, seed: &Seed) -> Trial {
         let (code, path) = (self.code(), self.path(seed));
         let mut trial = Trial::blank(self.steps, self.inputs().len(), self.read_out.length());
-        trial.initial = code.encode(path.places[0], path.headings[0]);
+        trial.initial = code.standardised(path.places[0], path.headings[0]);
         let unit = self.mean_step_m();
         for t in 0..self.steps {
             let (distance, heading) = (path.distances[t] / unit, path.headings[t + 1]);

@@ -165,6 +165,21 @@ impl Code {
         values.into_iter().map(|v| v as f32).collect()
     }
 
+    /// The code of a place and a heading with mean 0 and variance 1 over the cells of each group; coordinates stay as they are.
+    pub fn standardised(&self, place: [f64; 2], heading: f64) -> Vec<f32> {
+        let mut values = self.encode(place, heading);
+        let mut rest = &mut values[..];
+        for size in self.read_out.groups() {
+            let (own, after) = rest.split_at_mut(size);
+            let mean = own.iter().sum::<f32>() / size as f32;
+            let variance = own.iter().map(|v| (v - mean).powi(2)).sum::<f32>() / size as f32;
+            let scale = if variance > 0.0 { 1.0 / variance.sqrt() } else { 0.0 };
+            own.iter_mut().for_each(|v| *v = (*v - mean) * scale);
+            rest = after;
+        }
+        values
+    }
+
     /// The place that outputs stand for: coordinates as they are, otherwise the mean centre of the three most active place cells
     /// (Sorscher et al. 2019).
     pub fn decode(&self, outputs: &[f32]) -> [f64; 2] {

@@ -16,6 +16,7 @@ use rheobase_report::figure::Marks;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::phases::Phases;
 use crate::draw::{chart, series};
 use crate::kind::{Kind, complaint, failed, main_output, threads};
 use crate::recording::{Recorded, load, signal, unit};
@@ -168,42 +169,6 @@ fn path_of(place: &Signal, name: &str) -> Result<Path, StageError> {
     }
     let y = if axes == 2 { place.values.column(1).to_vec() } else { vec![] };
     Path::new(place.times_s.clone(), place.values.column(0).to_vec(), y, GAP_S).map_err(failed)
-}
-
-/// The phase of theta over time, unwrapped.
-struct Phases<'a> {
-    times_s: &'a [f64],
-    unwrapped_rad: Vec<f64>,
-}
-
-impl<'a> Phases<'a> {
-    fn of(signal: &'a Signal, name: &str) -> Result<Self, StageError> {
-        if signal.values.ncols() != 1 {
-            let found = signal.values.ncols();
-            return Err(StageError::Failed(format!(
-                "signal `{name}` has {found} values at a time; a phase is one, in rad"
-            )));
-        }
-        let values = signal.values.column(0);
-        let wrapped = values.iter().all(|v| v.abs() <= TAU + 1e-6);
-        let mut turns = 0.0;
-        let unwrapped = (0..values.len()).map(|k| {
-            if wrapped && k > 0 {
-                let step = values[k] - values[k - 1];
-                turns -= TAU * (step / TAU).round();
-            }
-            values[k] + turns
-        });
-        Ok(Self { times_s: &signal.times_s, unwrapped_rad: unwrapped.collect() })
-    }
-
-    /// Phase at a time, between samples; none outside them.
-    fn at(&self, time_s: f64) -> Option<f64> {
-        let next = self.times_s.partition_point(|t| *t <= time_s);
-        let k = next.checked_sub(1).filter(|k| *k + 1 < self.times_s.len())?;
-        let share = (time_s - self.times_s[k]) / (self.times_s[k + 1] - self.times_s[k]);
-        Some(self.unwrapped_rad[k] + share * (self.unwrapped_rad[k + 1] - self.unwrapped_rad[k]))
-    }
 }
 
 /// Where the unit fires.

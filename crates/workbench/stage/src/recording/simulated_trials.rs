@@ -1,12 +1,13 @@
 //! Trials of neurons whose code is known.
 
-use std::collections::BTreeMap;
+use std::f64::consts::TAU;
 
+use ndarray::Array2;
 use rheobase_core::{Estimate, SpikeTrains};
 use rheobase_data::Table;
-use rheobase_data::recording::Recording;
+use rheobase_data::recording::{Recording, Signal};
 use rheobase_pipeline::{Complaint, Context, Outcome, OutputInfo, Role, StageError};
-use rheobase_task::tuned_trials::TunedTrials;
+use rheobase_task::tuned_trials::{Recorded, TunedTrials};
 
 use super::source::describe;
 use crate::kind::{Kind, complaint, failed, main_output};
@@ -44,6 +45,7 @@ impl Kind for SimulatedTrials {
         let degrees = |s: &usize| format!("{:.0}", p.direction_rad(*s).to_degrees());
         let kind = |n: usize| if n < p.rate_neurons { "rate" } else { "timing" }.to_owned();
         let preferred = |n: usize| p.preferred_rad(n).to_degrees();
+        let phase = oscillation(p, &stops, &recorded)?;
         let recording = Recording {
             spikes: SpikeTrains::from_units(recorded.spikes_s, (0.0, end))?,
             units: Table::new()
@@ -54,13 +56,14 @@ impl Kind for SimulatedTrials {
                 .with("start_time", recorded.starts_s)?
                 .with("stop_time", stops)?
                 .with("stimulus", recorded.stimuli.iter().map(degrees).collect::<Vec<_>>())?,
-            signals: BTreeMap::new(),
+            signals: phase.into_iter().map(|signal| ("phase".to_owned(), signal)).collect(),
         };
         let mut outcome = Outcome::default();
         store(&recording, &mut outcome);
         describe(&recording, &mut outcome)?;
+        let word = if p.oscillation_hz > 0.0 { "phase" } else { "word" };
         for neuron in 0..neurons.min(TOLD) {
-            for (code, bins, most) in [("count", 1, COUNTED), ("word", p.bins, p.most)] {
+            for (code, bins, most) in [("count", 1, COUNTED), (word, p.bins, p.most)] {
                 let bits = p.information_bits(neuron, bins, most).map_err(failed)?;
                 let what = format!("information of the {code} about the stimulus");
                 let estimate =
@@ -75,4 +78,19 @@ impl Kind for SimulatedTrials {
         }
         Ok(outcome)
     }
+}
+
+/// Phase of the oscillation at the begin and the end of every trial, unwrapped; it turns evenly in between, and goes on through pauses.
+fn oscillation(p: &TunedTrials, stops_s: &[f64], recorded: &Recorded) -> Result<Option<Signal>, StageError> {
+    let Some(starts) = &recorded.start_cycles else { return Ok(None) };
+    let (mut times_s, mut phases_rad) = (vec![], vec![]);
+    let mut cycles = 0.0_f64;
+    for ((start, stop), in_cycle) in recorded.starts_s.iter().zip(stops_s).zip(starts) {
+        let begin = cycles.ceil() + in_cycle;
+        cycles = begin + p.window_s * p.oscillation_hz;
+        times_s.extend([*start, *stop]);
+        phases_rad.extend([TAU * begin, TAU * cycles]);
+    }
+    let values = Array2::from_shape_vec((phases_rad.len(), 1), phases_rad).map_err(failed)?;
+    Ok(Some(Signal { times_s, values, unit: "rad".into() }))
 }

@@ -64,7 +64,8 @@ pub enum CorrectionChoice {
 }
 
 impl CorrectionChoice {
-    fn correction(self) -> Correction {
+    /// The correction by this name.
+    pub(super) fn correction(self) -> Correction {
         match self {
             Self::PlugIn => Correction::None,
             Self::PanzeriTreves => Correction::PanzeriTreves,

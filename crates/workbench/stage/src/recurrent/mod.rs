@@ -9,6 +9,7 @@ mod fixed_point_figure;
 mod fixed_points;
 mod gain_fields;
 mod lesions;
+mod lessons;
 mod model;
 mod parts;
 mod reservoir;

@@ -4,8 +4,7 @@ use rheobase_core::Estimate;
 use rheobase_core::statistics::wilson_interval;
 use rheobase_data::Table;
 use rheobase_pipeline::{Complaint, Context, Outcome, OutputInfo, Role, StageError};
-use rheobase_rate::Error;
-use rheobase_rate::recurrent::training::{Judged, Surroundings, draw, judge};
+use rheobase_rate::recurrent::training::{Judged, draw, judge};
 use rheobase_rate::recurrent::{Initial, RecurrentNetwork, Response, check_longest, initial_parameters};
 use rheobase_rate::training::EpochRecord;
 use rheobase_report::figure::{Marks, Series};
@@ -13,11 +12,11 @@ use rheobase_task::{AnyTask, Task, Trial};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::lessons::{self, Lesson, LessonRecord};
 use super::parts::{CellPart, LearningPart, PenaltyPart, WiringPart};
 use super::source::TrainedNetwork;
 use crate::draw::{chart, series};
 use crate::kind::{Kind, complaint, failed, main_output, threads};
-use crate::model::checkpoint::FolderCheckpoints;
 
 /// Parameters of a recurrent network.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -47,6 +46,9 @@ pub struct RecurrentParameters {
     /// What costs beside the task.
     #[serde(default)]
     pub penalties: PenaltyPart,
+    /// Easier forms of the task that are learnt first, in this order.
+    #[serde(default)]
+    pub lessons: Vec<Lesson>,
     /// How it is trained.
     #[serde(default)]
     pub learning: LearningPart,
@@ -94,7 +96,7 @@ impl Kind for RecurrentModel {
     type Parameters = RecurrentParameters;
     const ROLE: Role = Role::Model;
     const KIND: &'static str = "recurrent";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
     const ABOUT: &'static str = "a recurrent network trained on a task: cell, wiring, penalties and learning rule";
     const OUTPUTS: &'static [OutputInfo] = &[main_output("a recurrent network")];
 
@@ -114,6 +116,7 @@ impl Kind for RecurrentModel {
         let failed = checks.into_iter().filter_map(|(key, check, help)| Some((key, check.err()?, help)));
         let mut all: Vec<Complaint> =
             failed.map(|(key, error, help)| complaint(&[key], error.to_string(), help)).collect();
+        all.extend(lessons::check(&p.lessons, p.task.task()));
         if p.test_trials == 0 {
             all.push(complaint(&["test_trials"], "test_trials is 0, at least 1 is needed".into(), "raise it"));
         }
@@ -137,20 +140,7 @@ impl Kind for RecurrentModel {
             initial_parameters(&network, &p.initial(), p.input_gain, mask.as_ref(), p.longest_start, &weights)
                 .map_err(failed)?;
         let mut trained = TrainedNetwork { network, task: p.task.clone(), parameters: untrained };
-        let mut checkpoints = FolderCheckpoints::new(&context.scratch, context.progress);
-        let surroundings = Surroundings {
-            seed: context.seed.child("training"),
-            progress: context.progress,
-            checkpoints: &mut checkpoints,
-        };
-        let training = p.learning.training(&p.penalties);
-        let history =
-            training.run(&trained.network, &mut trained.parameters, task, surroundings).map_err(
-                |error| match error {
-                    Error::Core(rheobase_core::Error::Interrupted) => StageError::Interrupted,
-                    other => failed(other),
-                },
-            )?;
+        let history = lessons::train(p, &mut trained, context)?;
         let mut outcome = Outcome::default();
         trained.store(&mut outcome)?;
         let seed = context.seed.child("test");
@@ -180,10 +170,11 @@ fn report_score(judged: &Judged, task: &dyn Task, trials: usize, outcome: &mut O
 
 fn report_training(
     trained: &TrainedNetwork,
-    history: &[EpochRecord],
+    lessons: &[LessonRecord],
     task: &dyn Task,
     outcome: &mut Outcome,
 ) -> Result<(), StageError> {
+    let history: Vec<&EpochRecord> = lessons.iter().map(|l| &l.record).collect();
     let network = &trained.network;
     let infos = network.parameters();
     let count: usize = infos.iter().filter(|p| p.trained).map(|p| p.shape.iter().product::<usize>()).sum();
@@ -206,6 +197,7 @@ fn report_training(
     let column =
         |f: fn(&EpochRecord) -> Option<f64>| history.iter().map(|r| f(r).unwrap_or(f64::NAN)).collect::<Vec<f64>>();
     let table = Table::new()
+        .with("lesson", lessons.iter().map(|l| l.lesson).collect::<Vec<_>>())?
         .with("iteration", history.iter().map(|r| r.epoch).collect::<Vec<_>>())?
         .with("train_loss", column(|r| r.train_loss))?
         .with("validation_score", column(|r| r.test_accuracy))?

@@ -37,7 +37,11 @@ pub enum CellPart {
     /// Long short-term memory.
     Lstm {},
     /// LSTM whose gates subtract.
-    SubLstm {},
+    SubLstm {
+        /// Whether the forget gate is a learnt constant of its unit (fix-subLSTM).
+        #[serde(default)]
+        fixed_forget: bool,
+    },
 }
 
 impl CellPart {
@@ -51,7 +55,8 @@ impl CellPart {
             }
             Self::Gru {} => Cell::Gru,
             Self::Lstm {} => Cell::Lstm,
-            Self::SubLstm {} => Cell::SubLstm,
+            Self::SubLstm { fixed_forget: false } => Cell::SubLstm,
+            Self::SubLstm { fixed_forget: true } => Cell::FixedForgetSubLstm,
         }
     }
 }
@@ -157,6 +162,8 @@ pub struct PenaltyPart {
     pub wiring: f64,
     /// Mean squared size of the linearised dynamics (Sussillo et al. 2015).
     pub smooth_dynamics: f64,
+    /// Errors that shrink or grow on their way back in time (Pascanu et al. 2013).
+    pub vanishing_gradient: f64,
     /// Chance that a unit's output does not reach the read-out in a step.
     pub dropout: f64,
 }
@@ -287,6 +294,7 @@ impl LearningPart {
                 weight: penalties.weight,
                 wiring: penalties.wiring,
                 smooth_dynamics: penalties.smooth_dynamics,
+                vanishing_gradient: penalties.vanishing_gradient,
             },
             dropout: penalties.dropout,
             report_every: self.report_every,

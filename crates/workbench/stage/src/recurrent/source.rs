@@ -3,13 +3,13 @@
 use ndarray::{Array1, Array2, Array3};
 use rheobase_core::Seed;
 use rheobase_pipeline::{Artifact, InputHandle, Outcome, StageError};
-use rheobase_rate::NamedArray;
 use rheobase_rate::recurrent::training::draw;
-use rheobase_rate::recurrent::{Batch, FrozenNetwork, RecurrentNetwork, Response};
+use rheobase_rate::recurrent::{Batch, FrozenNetwork, RecurrentNetwork, Response, RowReader};
+use rheobase_rate::{Model, NamedArray};
 use rheobase_task::{AnyTask, Trial};
 use serde::{Deserialize, Serialize};
 
-use crate::artifact::{from_safetensors, to_safetensors};
+use crate::artifact::{from_safetensors, store_model, to_safetensors};
 use crate::kind::{failed, threads};
 
 /// A recurrent network on a task.
@@ -33,8 +33,13 @@ pub struct TrainedNetwork {
 }
 
 impl TrainedNetwork {
-    /// Writes it into an outcome.
+    /// Writes it into an outcome; a network that reads images also as a model to which instruments show them.
     pub fn store(&self, outcome: &mut Outcome) -> Result<(), StageError> {
+        if let AnyTask::DigitRows(task) = &self.task {
+            let shape = [task.side_px, task.side_px];
+            let reader = RowReader::new(self.network.clone(), shape, self.parameters.clone()).map_err(failed)?;
+            store_model(&Model::RowReader(reader), outcome)?;
+        }
         outcome.files.insert("recurrent.json".into(), serde_json::to_vec_pretty(self).map_err(failed)?);
         let infos = self.network.parameters().into_iter().zip(&self.parameters);
         let arrays: Vec<NamedArray> = infos
