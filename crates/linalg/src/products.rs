@@ -1,8 +1,8 @@
 //! Products that analyses spend their time in, on one thread.
 //!
 //! A'B and the symmetric X'X of many columns, and A'B of few, go through our own kernel (`tall`), the rest through faer's and ndarray's. In
-//! ms on one thread of a machine with AVX-512, 10,000 rows: X'X of 512 columns 60 (faer 108), of 256 15 (15); A'B of 512 x 512 columns 108
-//! (ndarray 160), of 1 x 400 with 100,000 rows 39 (79). X'X computes one triangle only.
+//! ms on one thread of a machine with AVX-512, 10,000 rows: X'X of 512 columns 38, of 256 10; A'B of 512 x 512 columns 73, of 1 x 400
+//! with 100,000 rows 25; X'X, Y'Y and X'Y of 512 columns each in one pass 145. X'X computes one triangle only.
 
 use faer::linalg::matmul::matmul;
 use faer::linalg::matmul::triangular::{BlockStructure, matmul as triangular_matmul};

@@ -160,7 +160,8 @@ impl Panels {
     }
 }
 
-/// A result (m, n) in square tiles, by rows of tiles: a tile lies in one piece, so that it is fetched while the one before is worked on.
+/// A result (m, n) in square tiles, by rows of tiles: a tile lies in one piece, so that it is fetched while the one before is worked on. What
+/// makes rows of it takes it, so that its memory, which the machine has by then, holds the rows of the next.
 struct Tiles {
     m: usize,
     n: usize,
@@ -199,7 +200,11 @@ impl Tiles {
     }
 
     /// All of it, by rows.
-    fn whole(&self) -> Vec<f64> {
+    fn whole(self) -> Vec<f64> {
+        self.by_rows()
+    }
+
+    fn by_rows(&self) -> Vec<f64> {
         let mut whole = vec![0.0; self.m * self.n];
         for (i, row) in whole.chunks_exact_mut(self.n.max(1)).enumerate() {
             let tiles = &self.values[i / WIDTH * self.n.div_ceil(WIDTH)..];
@@ -211,8 +216,8 @@ impl Tiles {
     }
 
     /// All of a symmetric one, by rows, of which only the lower triangle is finished.
-    fn mirrored(&self) -> Vec<f64> {
-        let mut whole = self.whole();
+    fn mirrored(self) -> Vec<f64> {
+        let mut whole = self.by_rows();
         for i in 0..self.n {
             for j in i + 1..self.n {
                 whole[i * self.n + j] = self.value(j, i);

@@ -120,6 +120,7 @@ static STAGES: &[&dyn Stage] = &[
     &Adapter::<compare::Predictivity>::NEW,
     &Adapter::<compare::RepresentationalModels>::NEW,
     &Adapter::<compare::PublishedTarget>::NEW,
+    &Adapter::<compare::ConfigurationSpace>::NEW,
 ];
 
 /// The registry of this program.

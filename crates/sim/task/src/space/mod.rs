@@ -8,5 +8,5 @@ pub mod session;
 
 pub use arena::Arena;
 pub use head_centred::{HeadCentred, HeadCentredOutput};
-pub use path_integration::{Motion, PathIntegration};
+pub use path_integration::{Decoder, Motion, PathIntegration};
 pub use place_code::{Code, ReadOut};

@@ -22,6 +22,16 @@ pub enum Motion {
     SpeedAndHeading,
 }
 
+/// How a place is read from the answers of place cells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Decoder {
+    /// The mean centre of the three most active place cells (Sorscher et al. 2019).
+    TopThree,
+    /// The place whose code is nearest to the answers, see [`Code::decode_most_likely`].
+    MostLikely,
+}
+
 /// The path integration task.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -40,6 +50,8 @@ pub struct PathIntegration {
     pub motion: Motion,
     /// What should come out.
     pub read_out: ReadOut,
+    /// How a place is read from the answers.
+    pub decoder: Decoder,
     /// Largest mean distance between place and answer in a trial done right, in m.
     pub tolerance_m: f64,
     /// Number that fixes the centres of place cells.
@@ -56,6 +68,7 @@ impl Default for PathIntegration {
             turn_rad_s: 11.52,
             motion: Motion::Velocity,
             read_out: ReadOut::DifferenceOfSoftmaxes { cells: 512, sd_m: 0.12, surround_ratio: 2.0 },
+            decoder: Decoder::TopThree,
             tolerance_m: 0.12,
             design: 1,
         }
@@ -155,8 +168,10 @@ impl Task for PathIntegration {
 
     fn error(&self, trial: &Trial, outputs: ArrayView2<'_, f32>) -> Option<f64> {
         let code = self.code();
+        let candidates = (self.decoder == Decoder::MostLikely).then(|| code.candidates(self.arena));
         let miss = trial.places.iter().zip(outputs.rows()).map(|(place, y)| {
-            let found = code.decode(&y.to_vec());
+            let y = y.to_vec();
+            let found = candidates.as_ref().map_or_else(|| code.decode(&y), |c| code.decode_most_likely(&y, c));
             (found[0] - place[0]).hypot(found[1] - place[1])
         });
         Some(miss.sum::<f64>() / trial.places.len() as f64)

@@ -2,6 +2,7 @@
 
 mod brain_predictivity;
 mod cka;
+mod configuration_space;
 mod fitted_models;
 mod population_similarity;
 mod predictivity;
@@ -12,6 +13,7 @@ mod rsa;
 
 pub use brain_predictivity::BrainPredictivity;
 pub use cka::Cka;
+pub use configuration_space::ConfigurationSpace;
 pub use population_similarity::{Measure, PopulationSimilarity};
 pub use predictivity::Predictivity;
 pub use published_target::PublishedTarget;

@@ -177,7 +177,10 @@ fn report_training(
     let history: Vec<&EpochRecord> = lessons.iter().map(|l| &l.record).collect();
     let network = &trained.network;
     let infos = network.parameters();
-    let count: usize = infos.iter().filter(|p| p.trained).map(|p| p.shape.iter().product::<usize>()).sum();
+    let all: usize = infos.iter().filter(|p| p.trained).map(|p| p.shape.iter().product::<usize>()).sum();
+    // The weights of a gate that is a constant are in the arrays, but nothing reads them.
+    let unused = network.cell.constant_gate().map_or(0, |_| network.units * (network.inputs + network.units));
+    let count = all - unused;
     outcome.metric("parameters", Estimate::new(count as f64, "trainable parameters", "count", 1, "network"));
     let iterations = history.last().map_or(0, |r| r.epoch);
     outcome.metric("iterations", Estimate::new(iterations as f64, "iterations", "until the stop", 1, "run"));

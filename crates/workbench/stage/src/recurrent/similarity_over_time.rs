@@ -60,7 +60,7 @@ impl Kind for SimilarityOverTime {
     type Parameters = SimilarityOverTimeParameters;
     const ROLE: Role = Role::Compare;
     const KIND: &'static str = "similarity-over-time";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
     const ABOUT: &'static str = "similarity of two recurrent networks at each time of the same trials, and of each time of one with each of the other";
     const OUTPUTS: &'static [OutputInfo] = &[main_output("similarities over time")];
 

@@ -8,6 +8,7 @@ use rheobase_core::{Estimate, parallel};
 use rheobase_data::Table;
 use rheobase_pipeline::{Complaint, Context, Input, Outcome, OutputInfo, Role, StageError};
 use rheobase_rate::pattern_formation::{PatternFormation as Theory, Profile};
+use rheobase_rate::recurrent::training::judge;
 use rheobase_receptive_field::spatial::grid::{GridScore, Likeness, Rings, grid_score, periodic_grid_score};
 use rheobase_receptive_field::spatial::map::smooth;
 use rheobase_report::figure::{Marks, Matrix, Mosaic, Panel};
@@ -35,14 +36,42 @@ pub struct SpatialParameters {
     /// Width of the Gaussian that smooths maps, in bins.
     #[serde(default = "one")]
     pub smoothing_bins: f64,
+    /// Rings of the autocorrelogram that are turned.
+    #[serde(default = "ring_choice")]
+    pub rings: RingChoice,
     /// Grid score above which a unit counts as a grid cell.
     #[serde(default = "threshold")]
     pub threshold: f64,
-    /// Shuffled maps of each unit.
+    /// Shuffles: the whole population's activity against the places of another time.
     #[serde(default = "shuffles")]
     pub shuffles: usize,
 }
 
+/// Rings of the autocorrelogram, in sides of the floor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum RingChoice {
+    /// Inner radius .2, outer ones .4 to 1 (Banino et al. 2018): also grids of long period, but the best of ten rings of noise is high.
+    Banino,
+    /// Inner radius .1, outer ones .25 to .5: the rings of `pattern-formation`.
+    Short,
+}
+
+impl RingChoice {
+    fn rings(self) -> Rings {
+        match self {
+            Self::Banino => Rings::banino(Likeness::Pearson),
+            Self::Short => {
+                let outer = (0..6).map(|k| 0.25 + 0.05 * f64::from(k)).collect();
+                Rings { inner: 0.1, outer, likeness: Likeness::Pearson }
+            }
+        }
+    }
+}
+
+fn ring_choice() -> RingChoice {
+    RingChoice::Banino
+}
 fn trials() -> usize {
     2000
 }
@@ -56,7 +85,7 @@ fn threshold() -> f64 {
     0.3
 }
 fn shuffles() -> usize {
-    4
+    20
 }
 
 /// Spatial tuning.
@@ -66,7 +95,7 @@ impl Kind for SpatialTuning {
     type Parameters = SpatialParameters;
     const ROLE: Role = Role::Analysis;
     const KIND: &'static str = "spatial-tuning";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
     const ABOUT: &'static str =
         "rate maps of a path-integrating network's units and their grid scores against shuffles";
     const OUTPUTS: &'static [OutputInfo] = &[main_output("rate maps")];
@@ -94,26 +123,36 @@ impl Kind for SpatialTuning {
         let (trials, responses) = trained.respond(p.trials, &context.seed);
         let n = trained.network.units;
         let places: Vec<[f64; 2]> = trials.iter().flat_map(|t: &Trial| t.places.iter().copied()).collect();
-        let rates: Vec<&[f32]> = responses.iter().flat_map(|r| r.units[n..].chunks_exact(n)).collect();
+        // Unit by unit, so that a map reads them in order.
+        let mut rates = vec![Vec::with_capacity(places.len()); n];
+        for outputs in responses.iter().flat_map(|r| r.units[n..].chunks_exact(n)) {
+            rates.iter_mut().zip(outputs).for_each(|(all, rate)| all.push(f64::from(*rate)));
+        }
         let floor = Floor { bins: p.bins, half_m: task.arena.half_width_m(), smoothing: p.smoothing_bins };
         let cells: Vec<usize> = places.iter().map(|place| floor.bin(*place)).collect();
-        let rings = Rings::banino(Likeness::Pearson);
+        let rings = p.rings.rings();
         let score = |map: &Array2<f64>| grid_score(map, &rings).ok();
-        // Each unit's activity against the places of another time: shifted by whole stretches of trials.
+        // Activity against the places of another time: all units shifted by one stretch, so that a shuffle is a whole population.
         let shifts: Vec<usize> = {
             let mut stream = context.seed.child("shuffles").stream();
             (0..p.shuffles).map(|_| stream.random_range(cells.len() / 20..cells.len() * 19 / 20)).collect()
         };
         let found: Vec<(Array2<f64>, Option<GridScore>, Vec<f64>)> = parallel::map(n, threads(), |unit| {
-            let map = floor.map(&cells, |k| f64::from(rates[k][unit]));
-            let shuffled = shifts.iter().filter_map(|shift| {
-                let moved = floor.map(&cells, |k| f64::from(rates[(k + shift) % rates.len()][unit]));
-                score(&moved).map(|s| s.min_max)
+            let own = &rates[unit];
+            let map = floor.map(&cells, own.iter().copied());
+            let shuffled = shifts.iter().map(|shift| {
+                let moved = floor.map(&cells, own[*shift..].iter().chain(&own[..*shift]).copied());
+                score(&moved).map_or(f64::NAN, |s| s.min_max)
             });
             let shuffled = shuffled.collect();
-            (map.clone(), score(&map), shuffled)
+            let score = score(&map);
+            (map, score, shuffled)
         });
         let mut outcome = Outcome::default();
+        if let Some(error) = judge(&trained.network, task, &trials, &responses).error {
+            let what = ("mean distance between place and answer", "m");
+            metric(&mut outcome, "position_error_m", error, what, (trials.len(), "trials"));
+        }
         report_maps(p, &found, &places, &mut outcome)?;
         Ok(outcome)
     }
@@ -133,11 +172,11 @@ impl Floor {
     }
 
     /// Mean activity in each bin; sums and visits are smoothed apart, bins never visited have none.
-    fn map(&self, cells: &[usize], activity: impl Fn(usize) -> f64) -> Array2<f64> {
+    fn map(&self, cells: &[usize], activity: impl Iterator<Item = f64>) -> Array2<f64> {
         let n = self.bins;
         let (mut sums, mut visits) = (Array2::<f64>::zeros((n, n)), Array2::<f64>::zeros((n, n)));
-        for (k, cell) in cells.iter().enumerate() {
-            sums[[cell / n, cell % n]] += activity(k);
+        for (cell, activity) in cells.iter().zip(activity) {
+            sums[[cell / n, cell % n]] += activity;
             visits[[cell / n, cell % n]] += 1.0;
         }
         let (smooth_sums, smooth_visits) = (smooth(&sums, self.smoothing), smooth(&visits, self.smoothing));
@@ -169,6 +208,15 @@ fn report_maps(
         Estimate::new(above(p.threshold), "grid cells", variant, n, "units").with_constant("threshold", p.threshold);
     outcome.metric("grid_fraction", estimate);
     let of = (n, "units");
+    let chance: Vec<f64> =
+        (0..p.shuffles).map(|k| found.iter().filter(|f| f.2[k] > p.threshold).count() as f64 / n as f64).collect();
+    metric(
+        outcome,
+        "grid_fraction_chance",
+        quantile(&chance, 0.95),
+        ("95th percentile over shuffles of the share of shuffled units above the threshold", ""),
+        (p.shuffles, "shuffles"),
+    );
     metric(
         outcome,
         "grid_fraction_shuffled",
@@ -314,8 +362,7 @@ impl Kind for PatternFormation {
     fn run(p: &PatternParameters, context: &Context<'_>) -> Result<Outcome, StageError> {
         let Some(theory) = p.theory() else { return Err(StageError::Failed("no theory for this read-out".into())) };
         let maps = parallel::map(p.runs, threads(), |k| theory.grow(&context.seed.index(k)));
-        let outer = (0..6).map(|k| 0.25 + 0.05 * f64::from(k)).collect();
-        let rings = Rings { inner: 0.1, outer, likeness: Likeness::Pearson };
+        let rings = RingChoice::Short.rings();
         let scores: Vec<f64> = maps
             .iter()
             .map(|map| periodic_grid_score(map, &rings).map(|s| s.min_max))
