@@ -21,7 +21,7 @@ cell = { kind = "gru" }
 units = 64
 lessons = [
   { task = { kind = "copy", delay = 5 }, iterations = 300 },
-  { task = { kind = "copy", delay = 10 }, iterations = 600 },
+  { task = { kind = "copy", delay = 10 }, iterations = 1500 },
 ]
 learning = { iterations = 100, report_every = 10, validation_trials = 16 }
 test_trials = 64
@@ -62,7 +62,7 @@ fn a_curriculum_killed_in_its_second_lesson_goes_on_to_the_same_bytes() {
 #[test]
 fn lessons_that_do_not_fit_the_task_are_told_with_their_number() {
     let place = workplace();
-    let text = LESSONS.replace("delay = 10 }, iterations = 600", "symbols = 7 }, iterations = 0");
+    let text = LESSONS.replace("delay = 10 }, iterations = 1500", "symbols = 7 }, iterations = 0");
     place.write("lessons.toml", &text);
     let output = place.run(&["check", "lessons.toml"]);
     assert_eq!(output.status.code(), Some(2));
@@ -94,7 +94,8 @@ learning = { iterations = 300, rate = 1e-2, report_every = 100 }
 
 [model.whole]
 architecture = { kind = "mlp", hidden = [16] }
-data = "data.digits"
+objective = { kind = "cross-entropy" }
+train_on = "data.digits"
 learning = { kind = "gradient", epochs = 5 }
 
 [analysis.classification]
