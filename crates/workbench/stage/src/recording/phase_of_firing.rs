@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use super::phases::Phases;
 use super::trial_information::CorrectionChoice;
-use super::trials::{conditions, window_complaint, windows};
+use super::trials::{alternatives, window_complaint, windows};
 use crate::draw::{chart, series};
 use crate::kind::{Kind, failed, main_output, threads};
 use crate::recording::{Recorded, load, signal};
@@ -129,13 +129,7 @@ impl Kind for PhaseOfFiring {
     fn run(p: &PhaseOfFiringParameters, context: &Context<'_>) -> Result<Outcome, StageError> {
         let recording = load(context.input(&p.of)?)?;
         let spans = windows(&recording, &p.align, p.window_s)?;
-        let (names, labels) = conditions(&recording, Some(&p.by))?;
-        if names.len() < 2 {
-            let only = &names[0];
-            let message =
-                format!("column `{}` has one value, `{only}`; information is about a choice of two or more", p.by);
-            return Err(StageError::Failed(message));
-        }
+        let (names, labels) = alternatives(&recording, &p.by)?;
         let phases = Phases::of(signal(&recording, &p.phase)?, &p.phase)?;
         let all = recording.spikes.units();
         let (mut units, mut told) = (vec![], vec![]);

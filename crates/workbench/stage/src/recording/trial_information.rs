@@ -13,7 +13,7 @@ use rheobase_spike_train::information::{Correction, dense, mutual_information, s
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::trials::{conditions, window_complaint, windows};
+use super::trials::{alternatives, window_complaint, windows};
 use crate::draw::{chart, series};
 use crate::kind::{Kind, failed, main_output, threads};
 use crate::recording::{Recorded, load};
@@ -123,14 +123,7 @@ impl Kind for TrialInformation {
     fn run(p: &TrialInformationParameters, context: &Context<'_>) -> Result<Outcome, StageError> {
         let recording = load(context.input(&p.of)?)?;
         let spans = windows(&recording, &p.align, p.window_s)?;
-        let (names, labels) = conditions(&recording, Some(&p.by))?;
-        if names.len() < 2 {
-            let message = format!(
-                "column `{}` has one value, `{}`; information is about a choice of two or more",
-                p.by, names[0]
-            );
-            return Err(StageError::Failed(message));
-        }
+        let (_, labels) = alternatives(&recording, &p.by)?;
         let units = recording.spikes.units();
         let (mut coded, mut told) = (vec![], vec![]);
         for unit in 0..units {

@@ -36,6 +36,20 @@ pub(super) fn conditions(recording: &Recording, by: Option<&str>) -> Result<(Vec
     Ok((names, index))
 }
 
+/// As [`conditions`], where what is measured is about a choice of two or more.
+pub(super) fn alternatives(recording: &Recording, by: &str) -> Result<(Vec<String>, Vec<usize>), StageError> {
+    let (names, labels) = conditions(recording, Some(by))?;
+    match &names[..] {
+        [] => Err(StageError::Failed("the recording has no trials, so no choice that spikes could tell of".into())),
+        [only] => {
+            let message =
+                format!("column `{by}` has one value, `{only}`; information is about a choice of two or more");
+            Err(StageError::Failed(message))
+        }
+        _ => Ok((names, labels)),
+    }
+}
+
 /// Start and stop of the window around the event of each trial, in s.
 pub(super) fn windows(recording: &Recording, align: &str, [from, to]: [f64; 2]) -> Result<Vec<(f64, f64)>, StageError> {
     if recording.trials.rows() == 0 {
