@@ -360,6 +360,8 @@ pub fn real_time_gradient(frozen: &FrozenNetwork, trial: &Trial, loss: &Loss) ->
         }
     }
     let biases = gradient.split_off((k + n) * columns);
-    let recurrent = gradient.split_off(k * columns);
+    let mut recurrent = gradient.split_off(k * columns);
+    network.without_constant_gate(&mut gradient);
+    network.without_constant_gate(&mut recurrent);
     Ok([gradient, recurrent, biases])
 }

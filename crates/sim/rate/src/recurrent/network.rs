@@ -227,7 +227,7 @@ impl RecurrentNetwork {
     }
 
     /// Takes away the weights of a gate that listens to nothing.
-    fn without_constant_gate<F: Scalar>(&self, weights: &mut [F]) {
+    pub(super) fn without_constant_gate<F: Scalar>(&self, weights: &mut [F]) {
         let Some(gate) = self.cell.constant_gate() else { return };
         for row in weights.chunks_exact_mut(self.columns()) {
             row[gate * self.units..(gate + 1) * self.units].fill(F::ZERO);
