@@ -152,3 +152,73 @@ fn instruments_show_images_to_a_network_that_reads_rows_and_to_no_other() {
     let told = stderr(&output).replace("\n  │ ", " ");
     assert!(told.contains("cannot be shown images"), "{told}");
 }
+
+/// Two networks that were never trained, and what the study of a configuration space makes of them.
+const SPACE: &str = r#"[pipeline]
+name = "space"
+question = "Which of them solve the task?"
+seed = 1
+
+[model.a]
+kind = "recurrent"
+task = { kind = "path-integration", read_out = { kind = "gaussian", cells = 32, sd_m = 0.3 }, decoder = "most-likely" }
+cell = { kind = "rate", nonlinearity = "tanh" }
+units = 12
+learning = { iterations = 0 }
+
+[model.b]
+kind = "recurrent"
+task = { kind = "path-integration", read_out = { kind = "cartesian" } }
+cell = { kind = "rate", nonlinearity = "tanh" }
+units = 12
+learning = { iterations = 0 }
+
+[analysis.a]
+kind = "spatial-tuning"
+of = "model.a"
+trials = 200
+
+[analysis.b]
+kind = "spatial-tuning"
+of = "model.b"
+trials = 200
+
+[compare.space]
+kind = "configuration-space"
+of = ["analysis.a", "analysis.b"]
+error = "position_error_m"
+solved_at_most = 100.0
+phenomenon = "grid_fraction"
+chance = "grid_fraction_chance"
+margin = -2.0
+
+[[expect]]
+metric = "compare.space.solved_with"
+meaning = "both, where every error is allowed and any share is enough"
+at_least = 2
+source = "this test"
+"#;
+
+#[test]
+fn a_configuration_counts_by_its_error_and_by_what_it_shows_beyond_chance() {
+    let place = workplace();
+    let run = |text: &str| {
+        place.write("space.toml", text);
+        let output = place.run(&["run", "space.toml"]);
+        (output.status.code(), stderr(&output))
+    };
+    let (code, told) = run(SPACE);
+    assert_eq!(code, Some(0), "{told}");
+    // Nobody is right to the tenth of a millimetre without training, and no share is above chance by 2.
+    for (from, to, metric) in [
+        ("solved_at_most = 100.0", "solved_at_most = 1e-4", "unsolved_with"),
+        ("margin = -2.0", "margin = 2.0", "solved_without"),
+    ] {
+        let (code, told) = run(&SPACE.replace(from, to).replace("solved_with", metric));
+        assert_eq!(code, Some(0), "{metric}: {told}");
+    }
+    let (code, told) = run(&SPACE.replace("\"grid_fraction\"", "\"grids\""));
+    assert_ne!(code, Some(0));
+    let told = told.replace("\n  │ ", " ");
+    assert!(told.contains("has no metric `grids`") && told.contains("grid_fraction_chance"), "{told}");
+}

@@ -1,8 +1,8 @@
 //! A'B of matrices that lie in rows: the product in which covariances, alignments and regressions spend their time.
 //!
 //! The scheme of Goto & van de Geijn 2008 (ACM TOMS 34:12): rows are taken in blocks, a block's columns are packed into narrow panels, and a tile
-//! of the result stays in registers over a block. A block is packed once, whatever products it takes part in. Every element is one chain of fused multiply-adds in the order of the rows, so its bytes
-//! depend neither on the tile nor on the width of the machine's vectors.
+//! of the result stays in registers over a block. A block is packed once, whatever products it takes part in. Every element is one chain of
+//! fused multiply-adds in the order of the rows, so its bytes depend neither on the tile nor on the width of the machine's vectors.
 
 use rheobase_core::vectorised::{Kernel, vectorised};
 
@@ -160,8 +160,7 @@ impl Panels {
     }
 }
 
-/// A result (m, n) in square tiles, by rows of tiles: a tile lies in one piece, so that it is fetched while the one before is worked on. What
-/// makes rows of it takes it, so that its memory, which the machine has by then, holds the rows of the next.
+/// A result (m, n) in square tiles, by rows of tiles: a tile lies in one piece, so that it is fetched while the one before is worked on.
 struct Tiles {
     m: usize,
     n: usize,
@@ -200,11 +199,7 @@ impl Tiles {
     }
 
     /// All of it, by rows.
-    fn whole(self) -> Vec<f64> {
-        self.by_rows()
-    }
-
-    fn by_rows(&self) -> Vec<f64> {
+    fn whole(&self) -> Vec<f64> {
         let mut whole = vec![0.0; self.m * self.n];
         for (i, row) in whole.chunks_exact_mut(self.n.max(1)).enumerate() {
             let tiles = &self.values[i / WIDTH * self.n.div_ceil(WIDTH)..];
@@ -216,8 +211,8 @@ impl Tiles {
     }
 
     /// All of a symmetric one, by rows, of which only the lower triangle is finished.
-    fn mirrored(self) -> Vec<f64> {
-        let mut whole = self.by_rows();
+    fn mirrored(&self) -> Vec<f64> {
+        let mut whole = self.whole();
         for i in 0..self.n {
             for j in i + 1..self.n {
                 whole[i * self.n + j] = self.value(j, i);

@@ -138,19 +138,10 @@ pub(crate) fn centred(m: ArrayView2<'_, f64>) -> Array2<f64> {
     centred
 }
 
-/// Squared Frobenius norm; eight sums side by side, for one after the other each would wait for the last.
+/// Squared Frobenius norm.
 pub(crate) fn squared_norm(m: &Array2<f64>) -> f64 {
-    const LANES: usize = 8;
-    let m = m.as_standard_layout();
-    let values = m.as_slice().unwrap_or(&[]);
-    let mut sums = [0.0; LANES];
-    let (whole, rest) = values.as_chunks::<LANES>();
-    for part in whole {
-        for (sum, v) in sums.iter_mut().zip(part) {
-            *sum += v * v;
-        }
-    }
-    sums.iter().sum::<f64>() + rest.iter().map(|v| v * v).sum::<f64>()
+    let values = m.flatten();
+    values.dot(&values)
 }
 
 #[cfg(test)]

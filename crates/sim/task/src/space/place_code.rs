@@ -298,6 +298,7 @@ mod tests {
             likely += miss(code.decode_most_likely(&logits, &candidates));
             top += miss(code.decode(&logits));
         }
+        // The last steps are 6 mm; the three most active cells are .30 m off on average, over many layouts.
         assert!(likely < 0.02 && top > 0.15, "{likely} {top}");
         let both = ReadOut::PlaceAndDirection { cells: 64, sd_m: 0.2, direction_cells: 12, kappa: 20.0 };
         let code = Code::new(both, arena, 1);
