@@ -113,7 +113,7 @@ pub fn teacher(cell: Cell, lanes: usize, duration_ms: usize) -> (CellTeacher, Ve
     }
     let soma = cell.at("soma(0.5)").expect("the cell has a soma");
     let settings = Settings { dt_ms: 0.025, method: Method::default(), v_init_mv: -76.0, lanes };
-    let teacher = CellTeacher { cell, inputs, soma, threshold_mv: -20.0, settings };
+    let teacher = CellTeacher { cell, inputs, soma, dendrites: vec![], threshold_mv: -20.0, settings };
     let protocol = Protocol {
         duration_ms,
         excitatory_per_100_ms: [0.0, 800.0],

@@ -69,11 +69,12 @@ impl Joint {
 
 /// Runs with the tile that this machine has registers for.
 fn tiled(blocks: Blocks<'_>) {
-    // 24 vectors of 512 bits for the tile leave 8 for its operands; 12 of 256 bits leave 4.
+    // 24 vectors of 512 bits for the tile leave 8 for its operands; 12 of 256 bits leave 4, which is enough for two and a copied value but
+    // not for three.
     if wide_vectors() {
         vectorised(Tiled::<'_, 8, WIDTH>(blocks));
     } else {
-        vectorised(Tiled::<'_, 4, 12>(blocks));
+        vectorised(Tiled::<'_, 6, 8>(blocks));
     }
 }
 
@@ -306,7 +307,7 @@ fn tile<const R: usize, const N: usize>(a: &[Row], row: usize, b: &[Row], column
     if R == 8 {
         rows!(a, b, c, column, 0 s0, 1 s1, 2 s2, 3 s3, 4 s4, 5 s5, 6 s6, 7 s7);
     } else {
-        rows!(a, b, c, column, 0 s0, 1 s1, 2 s2, 3 s3);
+        rows!(a, b, c, column, 0 s0, 1 s1, 2 s2, 3 s3, 4 s4, 5 s5);
     }
 }
 
@@ -346,7 +347,7 @@ mod tests {
                 if wide {
                     Tiled::<'_, 8, 24>(blocks).run()
                 } else {
-                    Tiled::<'_, 4, 12>(blocks).run()
+                    Tiled::<'_, 6, 8>(blocks).run()
                 }
                 assert_eq!(product.whole(), expected, "{rows} {m} {n} {wide}");
             }

@@ -79,6 +79,29 @@ fn gradients_hold_under_every_wiring_start_noise_and_penalty() {
     }
 }
 
+/// A penalty on activity is a mean over the steps of all trials, whatever the longest trial of a batch is.
+#[test]
+fn what_pads_a_short_trial_costs_nothing() {
+    let net = network(Cell::Current { nonlinearity: Nonlinearity::Tanh, alpha: 0.3 }, 6);
+    let p = parameters(&net, 7);
+    let mut trials = trials(&net, &Loss::SquaredError, 2, 9);
+    let short = trials[1].clone();
+    trials[1] = Trial::blank(4, net.inputs, net.outputs);
+    trials[1].inputs.assign(&short.inputs.slice(ndarray::s![..4, ..]));
+    trials[1].targets.assign(&short.targets.slice(ndarray::s![..4, ..]));
+    let activity = Penalties { rate: 0.3, smooth_dynamics: 0.05, ..Penalties::default() };
+    let errors = Penalties { vanishing_gradient: 0.4, ..Penalties::default() };
+    for penalties in [activity, errors] {
+        let cost = |trials: &[Trial]| {
+            let batch = Batch { trials, noise: Seed::root(4) };
+            batch.cost(&net, &p, settings(&Loss::SquaredError, &penalties)).penalty
+        };
+        let together = 13.0 * cost(&trials);
+        let apart = 9.0 * cost(&trials[..1]) + 4.0 * cost(&trials[1..]);
+        assert!(apart > 0.0 && (together / apart - 1.0).abs() < 1e-12, "{penalties:?}: {together} {apart}");
+    }
+}
+
 #[test]
 fn backpropagation_through_time_is_real_time_recurrent_learning() {
     for cell in CELLS {

@@ -2,8 +2,8 @@
 
 use rheobase_core::{Seed, Silent};
 use rheobase_spiking::Simulation;
-use rheobase_spiking::network::{ConnectionRule, Distribution, NetworkDescription, Projection};
-use rheobase_spiking::plasticity::{Inhibitory, Pairing, Plasticity, Reward, Rule, Stdp, Upkeep};
+use rheobase_spiking::network::{ConnectionRule, Distribution, Listed, NetworkDescription, Projection};
+use rheobase_spiking::plasticity::{Calcium, Inhibitory, Pairing, Plasticity, Reward, Rule, Stdp, Triplet, Upkeep};
 
 /// One synapse between two neurons that spike at given times; its weight afterwards, starting from .5 of 1.
 fn pair(plasticity: Plasticity, pre_ms: &[f64], post_ms: &[f64], until_ms: f64) -> f64 {
@@ -54,7 +54,7 @@ fn nearest_pairs_and_all_pairs_differ_as_they_should() {
 #[test]
 fn reward_turns_eligibility_into_weight() {
     let plasticity = |rewards: Vec<[f64; 2]>| Plasticity {
-        reward: Some(Reward { tau_ms: 200.0, rewards }),
+        reward: Some(Reward { tau_ms: 200.0, release_tau_ms: 0.0, rewards }),
         ..Plasticity::new(Rule::Stdp(Stdp { a_plus: 0.01, ..Stdp::default() }), [0.0, 1.0])
     };
     let weight = |rewards: &[[f64; 2]]| pair(plasticity(rewards.to_vec()), &[99.0], &[110.0], 600.0);
@@ -62,6 +62,84 @@ fn reward_turns_eligibility_into_weight() {
     let expected = 0.01 * (-10.0_f64 / 20.0).exp() * (-90.0_f64 / 200.0).exp();
     assert!(((weight(&[[200.0, 1.0]]) - 0.5) / expected - 1.0).abs() < 0.01);
     assert!(((weight(&[[200.0, -2.0]]) - 0.5) / (-2.0 * expected) - 1.0).abs() < 0.01);
+}
+
+/// Against the integral of c d / tau in small steps; what is read between spikes is up to date, and reading changes nothing.
+#[test]
+fn a_released_reward_acts_for_as_long_as_it_lasts() {
+    let (tau_ms, release_tau_ms) = (300.0, 120.0);
+    let plasticity = Plasticity {
+        reward: Some(Reward { tau_ms, release_tau_ms, rewards: vec![[200.0, 2.0], [260.0, -0.5]] }),
+        ..Plasticity::new(Rule::Stdp(Stdp { a_plus: 0.01, ..Stdp::default() }), [0.0, 1.0])
+    };
+    let expected = |until_ms: f64| {
+        let (h, mut c, mut d, mut sum) = (1e-3, 0.0, 0.0, 0.0);
+        for k in 0..(until_ms / h) as usize {
+            let t = k as f64 * h;
+            c += if k == 110_000 { 0.01 * (-10.0_f64 / 20.0).exp() } else { 0.0 };
+            d += [(200_000, 2.0), (260_000, -0.5)].iter().filter(|(at, _)| *at == k).map(|(_, r)| r).sum::<f64>();
+            sum += h * c * d / release_tau_ms;
+            c -= h * c / tau_ms;
+            d -= h * d / release_tau_ms;
+            assert!(t < until_ms);
+        }
+        sum
+    };
+    for until_ms in [220.0, 400.0, 900.0] {
+        let change = pair(plasticity.clone(), &[99.0], &[110.0], until_ms) - 0.5;
+        assert!((change / expected(until_ms) - 1.0).abs() < 0.01, "{until_ms}: {change} {}", expected(until_ms));
+    }
+    // A later spike finds the weight that was read.
+    let spiked = pair(plasticity.clone(), &[99.0, 899.0], &[110.0], 900.0);
+    assert!((spiked - pair(plasticity, &[99.0], &[110.0], 900.0)).abs() < 1e-6);
+}
+
+/// A projection whose synapses have delays of their own learns as projections of one delay each do, to the bit.
+#[test]
+fn synapses_of_many_delays_learn_as_projections_of_one() {
+    let text = r#"{ "populations": {
+        "pre": { "size": 30, "neuron": { "kind": "renewal", "rate_hz": 40 } },
+        "post": { "size": 30, "neuron": { "kind": "renewal", "rate_hz": 40 },
+                  "receptors": { "in": { "kind": "delta" } } } } }"#;
+    let network: NetworkDescription = serde_json::from_str(text).unwrap();
+    let triplet = Some(Triplet { a_plus: 0.02, a_minus: 0.01, tau_x_ms: 80.0, tau_y_ms: 110.0 });
+    let rules = [
+        Rule::Stdp(Stdp { triplet, ..Stdp::default() }),
+        Rule::Stdp(Stdp { pairing: Pairing::Nearest, ..Stdp::default() }),
+        Rule::Inhibitory(Inhibitory { rate: 0.01, target_hz: 20.0, tau_ms: 20.0 }),
+        Rule::Calcium(Calcium::default()),
+    ];
+    let delays_ms = [3.0, 0.1, 7.4, 1.2];
+    let listed = |k: usize| {
+        let all = (0..30).flat_map(|i| (0..4).map(move |j| (i, j)));
+        let own = all.filter(|(_, j)| k == 4 || *j == k);
+        let synapse = |(i, j): (usize, usize)| Listed {
+            from: i,
+            to: (i * 7 + j) % 30,
+            weight: Some(0.5),
+            delay_ms: Some(delays_ms[j]),
+        };
+        ConnectionRule::List { synapses: own.map(synapse).collect() }
+    };
+    for rule in rules {
+        let projection = |k: usize| Projection {
+            plasticity: Some(Plasticity::new(rule, [0.0, 1.0])),
+            delay_ms: Distribution::Uniform { low: 0.1, high: 7.4 },
+            ..Projection::new("pre", "post", "in", listed(k), 0.5, 1.0)
+        };
+        let learn = |projections: Vec<Projection>| {
+            let count = projections.len();
+            let network = NetworkDescription { projections, ..network.clone() };
+            let mut simulation = Simulation::new(&network, &Seed::root(4), 1).unwrap();
+            simulation.run_ms(500.0, &Silent).unwrap();
+            let mut all: Vec<_> = (0..count).flat_map(|k| simulation.synapses_of(k)).collect();
+            all.sort_by_key(|(source, target, _)| (*source, *target));
+            all
+        };
+        let together = learn(vec![projection(4)]);
+        assert_eq!(together, learn((0..4).map(projection).collect()), "{rule:?}");
+        assert!(together.iter().filter(|s| (s.2 - 0.5).abs() > 1e-3).count() > 60, "{rule:?} learns");
+    }
 }
 
 fn driven(inhibition: Option<Plasticity>, upkeep: Vec<Upkeep>) -> NetworkDescription {
@@ -126,13 +204,19 @@ fn upkeep_scales_prunes_and_lets_sizes_drift() {
 
 #[test]
 fn plastic_networks_resume_and_do_not_depend_on_threads() {
+    resumed_is_straight(Distribution::Constant { value: 1.0 }, 0.0);
+    resumed_is_straight(Distribution::Uniform { low: 0.5, high: 6.0 }, 50.0);
+}
+
+fn resumed_is_straight(own: Distribution, release_tau_ms: f64) {
     let stdp = Rule::Stdp(Stdp::default());
     let mut network = driven(None, vec![Upkeep::Turnover { every_ms: 70.0, below: 0.01, initial: 0.03 }]);
     network.projections[0].plasticity.as_mut().unwrap().rule = stdp;
     network.projections[1].plasticity = Some(Plasticity {
-        reward: Some(Reward { tau_ms: 100.0, rewards: vec![[150.0, 1.0], [290.0, -1.0]] }),
+        reward: Some(Reward { tau_ms: 100.0, release_tau_ms, rewards: vec![[150.0, 1.0], [290.0, -1.0]] }),
         ..Plasticity::new(stdp, [0.0, 1.0])
     });
+    network.projections[0].delay_ms = own;
     network.projections[1].delay_ms = Distribution::Constant { value: 2.3 };
     let run = |threads: usize, cut_ms: Option<f64>| {
         let mut simulation = Simulation::new(&network, &Seed::root(4), threads).unwrap();

@@ -17,6 +17,8 @@ pub struct Millisecond {
     pub spiked: Vec<u32>,
     /// Voltage of each at its end, in mV.
     pub voltage_mv: Vec<f32>,
+    /// Voltages in mV of the dendritic places that are recorded, copy after copy.
+    pub dendrites_mv: Vec<f32>,
 }
 
 /// Copies of a neuron.
@@ -26,6 +28,9 @@ pub trait Copies: Send {
     /// # Errors
     /// If the lists are not those of the copies, or the neuron refuses something.
     fn advance(&mut self, active: &[Vec<u32>]) -> Result<Millisecond>;
+
+    /// Goes on with so many threads from now on; they change no byte. Copies that need more to start threads than to go on stay on one.
+    fn set_threads(&mut self, _threads: usize) {}
 
     /// The state as bytes.
     ///

@@ -20,6 +20,7 @@ pub mod circuit;
 pub mod classifier;
 pub mod copies;
 pub mod data;
+pub mod dendrites;
 mod error;
 pub mod input_map;
 pub mod learner;

@@ -34,7 +34,7 @@ pub struct Loss {
     pub spike_weight: f64,
     /// Weight of the voltage head's squared error; 0 for spikes alone.
     pub voltage_weight: f64,
-    /// Weight of the dendritic heads' mean squared error.
+    /// Weight of the dendritic heads' mean squared error, in units of the first component's variance.
     pub dendrite_weight: f64,
     /// First steps of a window that do not count: the network does not know what came before them.
     pub burn_in: usize,
@@ -42,7 +42,7 @@ pub struct Loss {
 
 impl Default for Loss {
     fn default() -> Self {
-        Self { spike: SpikeLoss::default(), spike_weight: 1.0, voltage_weight: 0.02, dendrite_weight: 5e-6, burn_in: 0 }
+        Self { spike: SpikeLoss::default(), spike_weight: 1.0, voltage_weight: 0.02, dendrite_weight: 0.02, burn_in: 0 }
     }
 }
 

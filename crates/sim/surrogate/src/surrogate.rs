@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::copies::matched_chance;
 use crate::data::{Dataset, Trial};
+use crate::dendrites::{DendriteBasis, DendriteFit};
 use crate::loss::Targets;
 use crate::metrics::{Discrimination, Scores, explained_variance};
 use crate::network::Network;
@@ -61,6 +62,8 @@ pub struct Prediction {
     pub spike_probability: Vec<f32>,
     /// Clipped voltage in mV.
     pub voltage_mv: Vec<f32>,
+    /// Components of the dendritic voltages, (milliseconds, components).
+    pub dendrites: Vec<f32>,
 }
 
 /// How well a surrogate predicts trials that it has not seen.
@@ -76,6 +79,9 @@ pub struct Evaluation {
     pub calibration: Vec<(f64, f64)>,
     /// Correlation of the predicted chance with the spikes at lags of -10 to 10 ms; the spike later at positive lags.
     pub correlation: Vec<f64>,
+    /// Dendritic voltages, where the surrogate says some.
+    #[serde(default)]
+    pub dendrites: Option<DendriteFit>,
     /// Milliseconds that were compared.
     pub milliseconds: usize,
 }
@@ -91,6 +97,9 @@ pub struct Surrogate {
     pub input_names: Vec<String>,
     /// How voltage is written.
     pub voltage: VoltageScale,
+    /// What the heads after that of the voltage say; without one there are none.
+    #[serde(default)]
+    pub dendrites: Option<DendriteBasis>,
     /// Chance above which it spikes as often as the neuron did in the trials that it was trained on ([`crate::copies`]).
     pub matched_chance: f64,
 }
@@ -152,6 +161,7 @@ impl Surrogate {
                 predictions.push(Prediction {
                     spike_probability: values.iter().step_by(heads).map(|y| 1.0 / (1.0 + (-y).exp())).collect(),
                     voltage_mv: values.iter().skip(1).step_by(heads).map(|y| self.voltage.mv(*y)).collect(),
+                    dendrites: values.chunks_exact(heads).flat_map(|y| y.iter().skip(2)).copied().collect(),
                 });
             }
             if first.steps() == 0 {
@@ -181,6 +191,7 @@ impl Surrogate {
     /// If the trials are another cell's, too short, or hold no spike.
     pub fn evaluate(&self, data: &Dataset, trials: std::ops::Range<usize>, threads: usize) -> Result<Evaluation> {
         self.check_inputs(&data.input_names)?;
+        self.check_dendrites(data)?;
         let trials = &data.trials[trials];
         let inputs: Vec<&InputSpikes> = trials.iter().map(|t| &t.input).collect();
         let predictions = self.predict(&inputs, threads)?;
@@ -205,8 +216,39 @@ impl Surrogate {
             calibration_error,
             calibration,
             correlation: correlation.values(),
+            dendrites: self.dendrites.as_ref().map(|basis| self.dendrite_fit(basis, data, trials, &predictions)),
             milliseconds: scores.scores.len(),
         })
+    }
+}
+
+impl Surrogate {
+    /// Refuses voltages of other places than those that it was trained on.
+    fn check_dendrites(&self, data: &Dataset) -> Result<()> {
+        match &self.dendrites {
+            Some(basis) if basis.places != data.dendrite_names => Err(Error::Data(format!(
+                "the surrogate says voltages of {} dendritic places, the trials hold those of {}: give the trials the same `dendrites`",
+                basis.places.len(),
+                data.dendrite_names.len()
+            ))),
+            _ => Ok(()),
+        }
+    }
+
+    fn dendrite_fit(
+        &self,
+        basis: &DendriteBasis,
+        data: &Dataset,
+        trials: &[Trial],
+        predictions: &[Prediction],
+    ) -> DendriteFit {
+        let (places, components) = (data.dendrite_names.len(), basis.axes.len());
+        let pairs = trials.iter().zip(predictions).flat_map(|(trial, prediction)| {
+            let warm_up = WARM_UP_MS.min(trial.input.steps() / 2);
+            let voltages = trial.response.dendrites_mv.chunks_exact(places);
+            prediction.dendrites.chunks_exact(components).zip(voltages).skip(warm_up)
+        });
+        basis.fit(pairs)
     }
 }
 
@@ -267,7 +309,13 @@ impl Correlation {
 }
 
 /// What the heads should say of windows of trials, (rows, steps, heads).
-pub fn targets(windows: &[(&Trial, usize)], steps: usize, heads: usize, voltage: &VoltageScale) -> Targets<f32> {
+pub fn targets(
+    windows: &[(&Trial, usize)],
+    steps: usize,
+    heads: usize,
+    voltage: &VoltageScale,
+    dendrites: Option<&DendriteBasis>,
+) -> Targets<f32> {
     let mut values = vec![0.0; windows.len() * steps * heads];
     for ((trial, from), own) in windows.iter().zip(values.chunks_exact_mut((steps * heads).max(1))) {
         let response = &trial.response;
@@ -276,6 +324,13 @@ pub fn targets(windows: &[(&Trial, usize)], steps: usize, heads: usize, voltage:
         if heads > 1 {
             let voltages = &response.voltage_mv[*from..from + steps];
             own.chunks_exact_mut(heads).zip(voltages).for_each(|(own, v)| own[1] = voltage.scaled(*v));
+        }
+        if let Some(basis) = dendrites {
+            let places = basis.places.len();
+            let voltages = response.dendrites_mv.chunks_exact(places).skip(*from);
+            for (own, voltages) in own.chunks_exact_mut(heads).zip(voltages) {
+                own[2..].iter_mut().zip(basis.components(voltages)).for_each(|(own, c)| *own = c);
+            }
         }
     }
     Targets { values, steps, heads }

@@ -9,6 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::data::Dataset;
+use crate::dendrites::DendriteBasis;
 use crate::learner::{Learner, Placed};
 use crate::loss::Loss;
 use crate::network::Network;
@@ -55,6 +56,9 @@ pub struct Training {
     /// What is learnt.
     #[serde(default)]
     pub loss: Loss,
+    /// Principal components of the dendritic voltages that are learnt, too; the trials must hold at least as many places.
+    #[serde(default)]
+    pub dendritic_components: usize,
     /// Voltages above count as this one, in mV.
     #[serde(default = "clip")]
     pub clip_mv: f64,
@@ -148,6 +152,11 @@ impl Training {
         }
         let trials = &data.trials[..train];
         let voltage = VoltageScale::fitted(trials, self.clip_mv)?;
+        let dendrites = match self.dendritic_components {
+            0 => None,
+            components => Some(DendriteBasis::fitted(data, train, components)?),
+        };
+        let network = network.with_heads(2 + self.dendritic_components);
         let heads = network.heads();
         let schedule = self.schedule();
         let learner = self.start(network.clone(), data, train, &seed)?;
@@ -166,11 +175,12 @@ impl Training {
                 .collect();
             let spikes: Vec<InputSpikes> =
                 windows.iter().map(|(trial, from)| trial.input.window(*from, self.window_ms)).collect();
-            let targets = targets(&windows, self.window_ms, heads, &voltage);
+            let targets = targets(&windows, self.window_ms, heads, &voltage, dendrites.as_ref());
             learner.step(&SpikeBatch::new(&spikes)?, &targets, rate, threads)
         })?;
         let input_names = data.input_names.clone();
-        let mut surrogate = Surrogate { network, weights: state.parameters, input_names, voltage, matched_chance: 0.5 };
+        let mut surrogate =
+            Surrogate { network, weights: state.parameters, input_names, voltage, dendrites, matched_chance: 0.5 };
         surrogate.match_spikes(trials, threads)?;
         Ok((surrogate, state.history))
     }

@@ -44,8 +44,8 @@ fn a_spike_takes_its_delay_to_the_synapse_and_leaves_at_the_end_of_its_milliseco
     };
     // 5.0 + 2.0 arrives in [7, 8) and leaves at 8; 20.3 + 2.0 arrives in [22, 23). 20.3 + 2.7 is already in [23, 24).
     for (delay, expected) in [(2.0, [0.008, 0.023]), (2.7, [0.008, 0.024])] {
-        let mut circuit = Circuit::default();
-        let placed = (neuron.copies(3).unwrap(), &neuron.input_names()[..]);
+        let mut circuit = Circuit::new(1);
+        let placed = (neuron.copies(3).unwrap(), &neuron.input_names()[..], 3);
         circuit.place(&network, "cell", placed, &from(delay), &Seed::root(1)).unwrap();
         let mut simulation = Simulation::new(&network, &Seed::root(1), 1).unwrap();
         simulation.run_with(40.0, &Silent, &mut circuit).unwrap();
@@ -97,6 +97,7 @@ fn surrogate() -> Surrogate {
         weights: vec![neuron.weights.iter().flat_map(kernel).collect(), vec![0.0], vec![1.0, 1.0], vec![-6.0, 0.0]],
         input_names: neuron.input_names(),
         voltage: VoltageScale { clip_mv: -55.0, mean_mv: -65.0, sd_mv: 5.0 },
+        dendrites: None,
         matched_chance: 0.5,
     }
 }
@@ -108,8 +109,8 @@ fn run(copies: &dyn Fn() -> Box<dyn Copies + 'static>, threads: usize, interrupt
     let (network, sources) = loop_of_cells();
     let (seed, names) = (Seed::root(3), LeakyNeuron::published().input_names());
     let build = || {
-        let mut circuit = Circuit::default();
-        circuit.place(&network, "cells", (copies(), &names), &sources, &seed).unwrap();
+        let mut circuit = Circuit::new(1);
+        circuit.place(&network, "cells", (copies(), &names, 3), &sources, &seed).unwrap();
         circuit
     };
     let mut circuit = build();
@@ -191,8 +192,8 @@ fn the_matched_bound_gives_as_many_spikes_as_the_neuron_has() -> Result<()> {
 fn mistakes_are_named() {
     let (network, neuron) = (chain(), LeakyNeuron::published());
     let refused = |population: &str, text: &str| -> String {
-        let placed = (neuron.copies(3).unwrap(), &neuron.input_names()[..]);
-        Circuit::default().place(&network, population, placed, &sources(text), &Seed::root(1)).unwrap_err().to_string()
+        let placed = (neuron.copies(3).unwrap(), &neuron.input_names()[..], 3);
+        Circuit::new(1).place(&network, population, placed, &sources(text), &Seed::root(1)).unwrap_err().to_string()
     };
     let delay = |ms: f64| format!(r#""delay_ms": {{ "kind": "constant", "value": {ms} }}"#);
     let slow = delay(1.5);
@@ -203,8 +204,8 @@ fn mistakes_are_named() {
     let nowhere = refused("cell", &format!(r#"[{{ "from": "source", "at": "dend[7]", {slow} }}]"#));
     assert!(nowhere.contains("no synapse") && nowhere.contains("weight 1"), "{nowhere}");
     let coarse = NetworkDescription { dt_ms: 0.3, ..network.clone() };
-    let mut circuit = Circuit::default();
-    let placed = (neuron.copies(3).unwrap(), &neuron.input_names()[..]);
+    let mut circuit = Circuit::new(1);
+    let placed = (neuron.copies(3).unwrap(), &neuron.input_names()[..], 3);
     circuit.place(&coarse, "cell", placed, &[], &Seed::root(1)).unwrap();
     assert_eq!(circuit.every_ms(), Some(1.0));
     let mut simulation = Simulation::new(&coarse, &Seed::root(1), 1).unwrap();
@@ -212,9 +213,9 @@ fn mistakes_are_named() {
     assert!(error.contains("does not divide 1 ms"), "{error}");
     let mut forgetful = Simulation::new(&network, &Seed::root(1), 1).unwrap();
     forgetful.keep_spikes(false);
-    let mut circuit = Circuit::default();
+    let mut circuit = Circuit::new(1);
     let from = sources(&format!(r#"[{{ "from": "source", {slow} }}]"#));
-    let placed = (neuron.copies(3).unwrap(), &neuron.input_names()[..]);
+    let placed = (neuron.copies(3).unwrap(), &neuron.input_names()[..], 3);
     circuit.place(&network, "cell", placed, &from, &Seed::root(1)).unwrap();
     let error = forgetful.run_with(3.0, &Silent, &mut circuit).unwrap_err().to_string();
     assert!(error.contains("none are kept"), "{error}");

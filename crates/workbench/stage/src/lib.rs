@@ -77,6 +77,7 @@ static STAGES: &[&dyn Stage] = &[
     &Adapter::<spiking::TimingReliability>::NEW,
     &Adapter::<spiking::ThresholdLogic>::NEW,
     &Adapter::<spiking::PlasticNetwork>::NEW,
+    &Adapter::<spiking::DistalReward>::NEW,
     &Adapter::<spiking::DigitPlasticity>::NEW,
     &Adapter::<spiking::SynapseSizes>::NEW,
     &Adapter::<spiking::RedundantSynapses>::NEW,

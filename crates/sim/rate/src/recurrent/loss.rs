@@ -148,7 +148,8 @@ impl Batch<'_> {
     ) -> Cost<F> {
         let prepared = Prepared::new(network, parameters);
         let weight = self.weight(settings.loss);
-        let places = (self.trials.len() * self.steps()) as f64;
+        // Steps after the end of a trial cost nothing: no task error arrives there, and activity there is not counted.
+        let places = self.trials.iter().map(Trial::steps).sum::<usize>() as f64;
         let parts = parallel::map(self.groups(), settings.threads, |index| {
             let chunk = self.chunk(network, index);
             let trajectory = prepared.forward(&chunk);
@@ -159,7 +160,7 @@ impl Batch<'_> {
             let mut by_recurrent = vec![F::ZERO; 0];
             let penalty = settings.penalties.on_activity(
                 &prepared,
-                &chunk,
+                self.group(index),
                 &trajectory,
                 places,
                 &mut by_output,

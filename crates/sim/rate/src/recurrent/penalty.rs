@@ -8,12 +8,13 @@
 //! | smooth dynamics | mean over steps and trials of &#124;J diag(f')&#124;_F^2, the size of the linearised dynamics (Sussillo et al. 2015, eq. 4) |
 //! | vanishing gradient | mean over steps and trials of (&#124;error one step back&#124; / &#124;error&#124; - 1)^2, see `vanishing` (Pascanu et al. 2013) |
 
+use rheobase_task::Trial;
 use serde::{Deserialize, Serialize};
 
 use super::cell::Cell;
 use super::network::{RecurrentNetwork, Weights};
 use super::nonlinearity::Nonlinearity;
-use super::pass::{Chunk, Prepared, Trajectory};
+use super::pass::{Prepared, Trajectory};
 use crate::scalar::Scalar;
 use crate::{Error, Result};
 
@@ -74,12 +75,12 @@ impl Penalties {
         Ok(())
     }
 
-    /// Terms of activity in one group of trials; adds their derivatives by the units' outputs and by the recurrent weights.
-    /// `places` is the number of steps times trials of the whole batch.
+    /// Terms of activity in one group of trials, to the end of each; adds their derivatives by the units' outputs and by the recurrent
+    /// weights. `places` is the number of steps of all trials of the batch together.
     pub(super) fn on_activity<F: Scalar>(
         &self,
         prepared: &Prepared<'_, F>,
-        chunk: &Chunk<F>,
+        trials: &[Trial],
         trajectory: &Trajectory<F>,
         places: f64,
         by_output: &mut [F],
@@ -87,15 +88,19 @@ impl Penalties {
     ) -> f64 {
         let network = prepared.network;
         let n = network.units;
-        let outputs = &trajectory.outputs[chunk.rows * n..];
+        let rows = trials.len();
+        let outputs = &trajectory.outputs[rows * n..];
+        let counts = |place: &usize| place / rows < trials[place % rows].steps();
         let mut cost = 0.0;
         if self.rate > 0.0 {
             let scale = self.rate / (places * n as f64);
             let factor = F::of(2.0 * scale);
             let mut squares = 0.0;
-            for (by, r) in by_output.iter_mut().zip(outputs) {
-                *by += factor * *r;
-                squares += (*r * *r).value();
+            for place in (0..outputs.len() / n).filter(counts) {
+                for (by, r) in by_output[place * n..][..n].iter_mut().zip(&outputs[place * n..][..n]) {
+                    *by += factor * *r;
+                    squares += (*r * *r).value();
+                }
             }
             cost += scale * squares;
         }
@@ -109,7 +114,8 @@ impl Penalties {
             let two = F::ONE + F::ONE;
             let mut slopes = vec![F::ZERO; n];
             let mut sum = 0.0;
-            for (by, r) in by_output.chunks_exact_mut(n).zip(outputs.chunks_exact(n)) {
+            for place in (0..outputs.len() / n).filter(counts) {
+                let (by, r) = (&mut by_output[place * n..][..n], &outputs[place * n..][..n]);
                 for j in 0..n {
                     let slope = nonlinearity.slope(r[j]);
                     slopes[j] += slope * slope;

@@ -17,7 +17,7 @@ fn leak(network: &RecurrentNetwork) -> Option<(f64, f64)> {
 }
 
 /// The penalty of one group of trials, and its derivative added to that by the recurrent weights; `factor` is the cost over the number of
-/// steps times trials of the batch.
+/// steps of all trials of the batch together.
 pub(super) fn vanishing_gradient<F: Scalar>(
     prepared: &Prepared<'_, F>,
     chunk: &Chunk<F>,

@@ -15,7 +15,7 @@ pub(crate) use draw::{Drawn, Wiring};
 pub use population::{NeuronNames, PoissonInput, Population};
 pub use projection::{Failure, Projection};
 pub use receptor::Receptor;
-pub(crate) use rows::{Delays, Rows, Targets, Weights};
+pub(crate) use rows::{Delays, Rows, Synapse, Targets, Weights};
 pub(crate) use short_term::Resources;
 pub use short_term::ShortTermPlasticity;
 
@@ -122,11 +122,9 @@ impl NetworkDescription {
         if matches!(p.rule, ConnectionRule::Distance { .. }) && (from.space.is_none() || to.space.is_none()) {
             return Err(Error::Description(format!("{what} is by distance: give both populations a `space`")));
         }
-        if p.plasticity.is_some()
-            && (p.procedural || p.failure.is_some() || p.short_term.is_some() || p.delay_ms.constant().is_none())
-        {
+        if p.plasticity.is_some() && (p.procedural || p.failure.is_some() || p.short_term.is_some()) {
             return Err(Error::Description(format!(
-                "{what} is plastic: its synapses share one delay, are stored, and have neither failures nor short-term plasticity"
+                "{what} is plastic: its synapses are stored, and have neither failures nor short-term plasticity"
             )));
         }
         if p.procedural && !p.rule.by_source() {

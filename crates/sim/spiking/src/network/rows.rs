@@ -1,5 +1,7 @@
 //! Synapses as rows: for each source its targets, ordered by delay so that the events of a spike that arrive together lie together.
 
+use serde::{Deserialize, Serialize};
+
 use super::draw::{Drawn, Wiring};
 use super::{Distribution, Projection};
 
@@ -38,6 +40,16 @@ pub(crate) struct Rows {
     pub targets: Targets,
     pub weights: Weights,
     pub delays: Delays,
+}
+
+/// One synapse.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Synapse {
+    pub source: u32,
+    pub target: u32,
+    pub weight: f32,
+    /// In steps.
+    pub delay: u16,
 }
 
 const NARROW: usize = 1 << 16;
@@ -202,16 +214,21 @@ impl Rows {
         self.delays = Delays::Runs { first, runs };
     }
 
-    /// Replaces all synapses by as many others: source, target and weight, in the order of rows.
-    pub fn refill(&mut self, synapses: &[(u32, u32, f32)]) {
+    /// Replaces all synapses by as many others.
+    pub fn refill(&mut self, mut synapses: Vec<Synapse>) {
+        synapses.sort_by_key(|s| (s.source, s.target));
         self.offsets.fill(0);
-        synapses.iter().for_each(|(source, ..)| self.offsets[*source as usize + 1] += 1);
+        synapses.iter().for_each(|s| self.offsets[s.source as usize + 1] += 1);
         (1..self.offsets.len()).for_each(|s| self.offsets[s] += self.offsets[s - 1]);
         match &mut self.targets {
-            Targets::Narrow(t) => t.iter_mut().zip(synapses).for_each(|(t, s)| *t = s.1 as u16),
-            Targets::Wide(t) => t.iter_mut().zip(synapses).for_each(|(t, s)| *t = s.1),
+            Targets::Narrow(t) => t.iter_mut().zip(&synapses).for_each(|(t, s)| *t = s.target as u16),
+            Targets::Wide(t) => t.iter_mut().zip(&synapses).for_each(|(t, s)| *t = s.target),
         }
-        self.weights = Weights::Each(synapses.iter().map(|s| s.2).collect());
+        self.weights = Weights::Each(synapses.iter().map(|s| s.weight).collect());
+        if matches!(self.delays, Delays::Runs { .. }) {
+            let delays: Vec<u16> = synapses.iter().map(|s| s.delay).collect();
+            self.order_by_delay(&delays);
+        }
     }
 
     /// Number of synapses.
@@ -235,6 +252,14 @@ impl Rows {
         match &self.delays {
             Delays::One(d) => *d as usize,
             Delays::Runs { runs, .. } => runs.iter().map(|r| r.0).max().unwrap_or(1) as usize,
+        }
+    }
+
+    /// Shortest delay in steps.
+    pub fn shortest_delay(&self) -> usize {
+        match &self.delays {
+            Delays::One(d) => *d as usize,
+            Delays::Runs { runs, .. } => runs.iter().map(|r| r.0).min().unwrap_or(1) as usize,
         }
     }
 

@@ -34,13 +34,17 @@ pub enum Rule {
     None {},
 }
 
-/// Reward acts on eligibility: changes wait in a trace that decays, and a reward r adds r times the trace to the weight
+/// Reward acts on eligibility: changes wait in a trace c that decays, and a reward r adds r c to the weight at once, or by a substance that
+/// it releases: dw/dt = c d / tau, where d jumps by r and decays with tau, so that a lasting trace moves the weight by r c either way
 /// (Izhikevich 2007 Cereb Cortex 17:2443; Fremaux & Gerstner 2016 Front Neural Circuits 9:85).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Reward {
     /// Time constant of eligibility in ms.
     pub tau_ms: f64,
+    /// Time constant in ms of the substance that carries a reward, such as 200 of dopamine; 0, the default: it acts at once.
+    #[serde(default)]
+    pub release_tau_ms: f64,
     /// Times in ms and sizes of rewards.
     #[serde(default)]
     pub rewards: Vec<[f64; 2]>,
@@ -141,6 +145,7 @@ impl Plasticity {
         }
         if let Some(reward) = &self.reward {
             require_range(format!("tau_ms of the reward of {what}"), reward.tau_ms, POSITIVE, 1e12)?;
+            require_range(format!("release_tau_ms of the reward of {what}"), reward.release_tau_ms, 0.0, 1e12)?;
             for [time, size] in &reward.rewards {
                 require_range(format!("time of a reward of {what}"), *time, 0.0, 1e12)?;
                 require_range(format!("size of a reward of {what}"), *size, -1e12, 1e12)?;

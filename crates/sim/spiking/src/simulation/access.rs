@@ -41,6 +41,11 @@ impl Simulation {
         Ok(all)
     }
 
+    /// Forgets all spikes so far, so that a long run with looks between needs no more memory than its pieces.
+    pub fn forget_spikes(&mut self) {
+        self.engine.forget_spikes();
+    }
+
     /// Lets neurons of a population of relays spike at the end of a step to come; what they were told before is forgotten.
     ///
     /// # Errors
@@ -99,7 +104,11 @@ impl Simulation {
 
     /// Stored synapses of a projection, by its number: source, target and present weight, ordered by target and source.
     pub fn synapses_of(&self, projection: usize) -> Vec<(u32, u32, f32)> {
-        if projection < self.network.projections.len() { self.engine.synapses_of(projection) } else { vec![] }
+        if projection < self.network.projections.len() {
+            self.engine.synapses_of(projection, self.steps)
+        } else {
+            vec![]
+        }
     }
 
     /// Sets the rates in Hz of the neurons of a population of point processes.

@@ -98,27 +98,37 @@ pub(super) fn deliver_row<F: Float>(
     failing: Option<Failing>,
     event: Event,
 ) -> u64 {
+    rows.runs(event.source as usize).map(|run| deliver_run(part, receptor, rows, failing, event, run)).sum()
+}
+
+/// Adds the events of the synapses of a row that share a delay; returns how many they are.
+#[inline(always)]
+pub(super) fn deliver_run<F: Float>(
+    part: &mut Part<F>,
+    receptor: usize,
+    rows: &Rows,
+    failing: Option<Failing>,
+    event: Event,
+    (delay, range): (u16, std::ops::Range<usize>),
+) -> u64 {
     let (first, amount) = (part.first as u32, F::of(f64::from(event.amount)));
-    let mut count = 0;
-    for (delay, range) in rows.runs(event.source as usize) {
-        count += range.len() as u64;
-        let slot = part.slot(receptor, event.step + u64::from(delay));
-        match (&rows.targets, &rows.weights, failing) {
-            (Targets::Narrow(t), Weights::One(w), None) => scatter(slot, &t[range], amount * F::of(f64::from(*w))),
-            (Targets::Wide(t), Weights::One(w), None) => scatter(slot, &t[range], amount * F::of(f64::from(*w))),
-            (Targets::Narrow(t), Weights::Each(w), None) => scatter_each(slot, &t[range.clone()], &w[range], amount),
-            (Targets::Wide(t), Weights::Each(w), None) => scatter_each(slot, &t[range.clone()], &w[range], amount),
-            (targets, weights, Some(failing)) => {
-                let begin = range.start;
-                let weight = |i: usize| match weights {
-                    Weights::One(w) => *w,
-                    Weights::Each(w) => w[begin + i],
-                };
-                let place = [first, u32::from(delay), 0];
-                match targets {
-                    Targets::Narrow(t) => scatter_failing(slot, &t[range], weight, place, failing, event),
-                    Targets::Wide(t) => scatter_failing(slot, &t[range], weight, place, failing, event),
-                }
+    let count = range.len() as u64;
+    let slot = part.slot(receptor, event.step + u64::from(delay));
+    match (&rows.targets, &rows.weights, failing) {
+        (Targets::Narrow(t), Weights::One(w), None) => scatter(slot, &t[range], amount * F::of(f64::from(*w))),
+        (Targets::Wide(t), Weights::One(w), None) => scatter(slot, &t[range], amount * F::of(f64::from(*w))),
+        (Targets::Narrow(t), Weights::Each(w), None) => scatter_each(slot, &t[range.clone()], &w[range], amount),
+        (Targets::Wide(t), Weights::Each(w), None) => scatter_each(slot, &t[range.clone()], &w[range], amount),
+        (targets, weights, Some(failing)) => {
+            let begin = range.start;
+            let weight = |i: usize| match weights {
+                Weights::One(w) => *w,
+                Weights::Each(w) => w[begin + i],
+            };
+            let place = [first, u32::from(delay), 0];
+            match targets {
+                Targets::Narrow(t) => scatter_failing(slot, &t[range], weight, place, failing, event),
+                Targets::Wide(t) => scatter_failing(slot, &t[range], weight, place, failing, event),
             }
         }
     }

@@ -21,10 +21,11 @@ pub(super) trait Engine: Send + Sync {
     fn spiked(&self, population: usize) -> u64;
     /// Steps and neurons of the spikes of a population, shard by shard.
     fn spikes(&self, population: usize) -> Vec<&[(u64, u32)]>;
+    fn forget_spikes(&mut self);
     /// Present values of a population: the voltage, a slow variable or a receptor's state.
     fn values(&self, population: usize, what: Quantity) -> Vec<f64>;
     /// Stored synapses of a projection: source, target, weight, ordered by target and source.
-    fn synapses_of(&self, projection: usize) -> Vec<(u32, u32, f32)>;
+    fn synapses_of(&self, projection: usize, step: u64) -> Vec<(u32, u32, f32)>;
     /// Lets relays of a population spike at the end of a step; earlier ones are forgotten.
     fn fire(&mut self, population: usize, step: u64, neurons: &[u32]);
     /// Sets the rates of point processes.
@@ -76,6 +77,11 @@ impl<F: Float> Shards<F> {
         // Every shard keeps events for as many steps as the longest delay of all.
         let longest = shards.iter().map(Shard::longest_delay).max().unwrap_or(1);
         shards.iter_mut().for_each(|s| s.make_room(longest));
+        // Their plastic synapses have the delays of all in view.
+        for k in 0..network.projections.len() {
+            let delays = shards.iter().filter_map(|s| s.delays_of(k)).reduce(|a, b| [a[0].min(b[0]), a[1].max(b[1])]);
+            shards.iter_mut().for_each(|s| s.make_room_for_plasticity(k, delays.unwrap_or([1, 1])));
+        }
         Ok(Self(shards))
     }
 }
@@ -133,6 +139,10 @@ impl<F: Float> Engine for Shards<F> {
         self.0.iter().map(|s| &s.spikes[population][..]).collect()
     }
 
+    fn forget_spikes(&mut self) {
+        self.0.iter_mut().flat_map(|s| &mut s.spikes).for_each(Vec::clear);
+    }
+
     fn values(&self, population: usize, what: Quantity) -> Vec<f64> {
         let mut all = Vec::new();
         for part in self.0.iter().map(|s| &s.parts[population]) {
@@ -146,7 +156,7 @@ impl<F: Float> Engine for Shards<F> {
         all
     }
 
-    fn synapses_of(&self, projection: usize) -> Vec<(u32, u32, f32)> {
+    fn synapses_of(&self, projection: usize, step: u64) -> Vec<(u32, u32, f32)> {
         let mut all = Vec::new();
         for shard in &self.0 {
             let incoming = &shard.incoming[projection];
@@ -156,7 +166,7 @@ impl<F: Float> Engine for Shards<F> {
                 for i in rows.offsets[source] as usize..rows.offsets[source + 1] as usize {
                     let weight = match &rows.weights {
                         Weights::One(w) => *w,
-                        Weights::Each(w) => w[i],
+                        Weights::Each(w) => incoming.plastic.as_ref().map_or(w[i], |p| p.weight_at(i, w[i], step)),
                     };
                     all.push((source as u32, first + rows.targets.get(i) as u32, weight));
                 }
@@ -188,7 +198,7 @@ impl<F: Float> Engine for Shards<F> {
 
     fn reward(&mut self, projection: usize, size: f64, step: u64) {
         for incoming in self.0.iter_mut().map(|s| &mut s.incoming[projection]) {
-            if let (Some(plastic), Synapses::Stored(rows)) = (&incoming.plastic, &mut incoming.synapses) {
+            if let (Some(plastic), Synapses::Stored(rows)) = (&mut incoming.plastic, &mut incoming.synapses) {
                 plastic.give(rows, size, step);
             }
         }

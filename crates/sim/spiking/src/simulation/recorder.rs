@@ -259,7 +259,7 @@ impl Recorder {
                 values
             }
             Source::Weights(projection, synapses) => {
-                engine.synapses_of(projection).iter().take(synapses).map(|s| f64::from(s.2)).collect()
+                engine.synapses_of(projection, step).iter().take(synapses).map(|s| f64::from(s.2)).collect()
             }
             Source::Rate(_, size) => {
                 let seconds = 1e-3 * dt_ms * (step - since) as f64;

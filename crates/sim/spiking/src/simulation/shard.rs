@@ -145,6 +145,21 @@ impl<F: Float> Shard<F> {
         self.parts.iter_mut().for_each(|p| p.make_room(longest_delay));
     }
 
+    /// Shortest and longest delay of the stored synapses of a projection in steps, if there are any.
+    pub fn delays_of(&self, projection: usize) -> Option<[usize; 2]> {
+        match &self.incoming[projection].synapses {
+            Synapses::Stored(rows) if rows.len() > 0 => Some([rows.shortest_delay(), rows.longest_delay()]),
+            _ => None,
+        }
+    }
+
+    pub fn make_room_for_plasticity(&mut self, projection: usize, delays: [usize; 2]) {
+        let incoming = &mut self.incoming[projection];
+        if let (Some(plastic), Synapses::Stored(rows)) = (&mut incoming.plastic, &incoming.synapses) {
+            plastic.make_room(rows, delays);
+        }
+    }
+
     /// Synapses and the bytes they take.
     pub fn synapses(&self) -> (usize, usize) {
         let stored = self.incoming.iter().filter_map(|i| match &i.synapses {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::plastic::Columns;
 use super::recorder::KeptRecording;
 use super::shard::{Shard, Synapses};
-use crate::network::{NetworkDescription, Resources};
+use crate::network::{NetworkDescription, Resources, Synapse};
 use crate::neuron::ProcessState;
 use crate::plasticity::CalciumState;
 use crate::{Error, Float, Result};
@@ -43,12 +43,13 @@ struct ProjectionState {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 struct PlasticState {
     queue: VecDeque<Vec<u32>>,
-    pre: [Vec<f64>; 2],
+    pre: VecDeque<[Vec<f64>; 2]>,
     post: [Vec<f64>; 2],
     counts: Vec<u32>,
-    /// Source, target and weight, by target.
-    synapses: Vec<(u32, u32, f32)>,
+    /// By target.
+    synapses: Vec<Synapse>,
     eligibility: Vec<(f64, u64)>,
+    level: (f64, u64),
     calcium: Vec<CalciumState>,
 }
 
@@ -75,7 +76,7 @@ impl Snapshot {
                 shard.spiked[k] = if number == 0 { state.spiked } else { 0 };
             }
             for (k, state) in self.projections.iter().enumerate() {
-                state.restore(shard, k);
+                state.restore(shard, k, self.steps);
             }
         }
         Ok(())
@@ -166,7 +167,8 @@ impl ProjectionState {
             all.pre.clone_from(&plastic.pre);
             all.post.iter_mut().zip(&plastic.post).for_each(|(all, own)| all.extend(own));
             all.counts.extend(&plastic.counts);
-            all.synapses.extend(plastic.weights_by_target(rows));
+            all.level = plastic.level;
+            all.synapses.extend(plastic.synapses_by_target(rows));
             let order = || plastic.columns.synapses.iter().map(|s| *s as usize);
             all.eligibility.extend(order().filter_map(|s| plastic.eligibility.get(s)));
             all.calcium.extend(order().filter_map(|s| plastic.calcium.get(s)));
@@ -174,7 +176,7 @@ impl ProjectionState {
         state
     }
 
-    fn restore<F: Float>(&self, shard: &mut Shard<F>, k: usize) {
+    fn restore<F: Float>(&self, shard: &mut Shard<F>, k: usize, steps: u64) {
         let incoming = &mut shard.incoming[k];
         incoming.resources.clone_from(&self.resources);
         let part = &shard.parts[incoming.to];
@@ -185,16 +187,17 @@ impl ProjectionState {
             return;
         };
         plastic.queue.clone_from(&state.queue);
+        plastic.level = state.level;
         plastic.pre.clone_from(&state.pre);
         plastic.post = std::array::from_fn(|i| state.post[i][range.clone()].to_vec());
         plastic.counts = state.counts[range.clone()].to_vec();
         let own: Vec<usize> =
-            (0..state.synapses.len()).filter(|i| range.contains(&(state.synapses[*i].1 as usize))).collect();
-        let mut synapses: Vec<(u32, u32, f32)> = own.iter().map(|i| state.synapses[*i]).collect();
-        synapses.iter_mut().for_each(|s| s.1 -= range.start as u32);
-        synapses.sort_by_key(|(source, target, _)| (*source, *target));
-        rows.refill(&synapses);
-        plastic.columns = Columns::new(rows, range.len());
+            (0..state.synapses.len()).filter(|i| range.contains(&(state.synapses[*i].target as usize))).collect();
+        let mut synapses: Vec<Synapse> = own.iter().map(|i| state.synapses[*i]).collect();
+        synapses.iter_mut().for_each(|s| s.target -= range.start as u32);
+        rows.refill(synapses);
+        plastic.columns = Columns::new(rows, range.len(), plastic.shortest_delay());
+        plastic.send_again(rows, steps);
         for (place, i) in plastic.columns.synapses.iter().zip(own) {
             if let Some(trace) = state.eligibility.get(i) {
                 plastic.eligibility[*place as usize] = *trace;

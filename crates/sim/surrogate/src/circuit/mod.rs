@@ -20,9 +20,6 @@ use crate::copies::{Copies, read, written};
 use crate::{Error, Result};
 use wiring::{Target, wire};
 
-/// Copies whose voltages are kept.
-const SHOWN: usize = 3;
-
 /// Copies in the place of one population.
 struct Embedded<'a> {
     population: String,
@@ -30,6 +27,8 @@ struct Embedded<'a> {
     sources: Vec<String>,
     /// Targets of each neuron, source by source.
     targets: Vec<Vec<Vec<Target>>>,
+    /// Copies whose voltages are kept.
+    shown: usize,
     state: EmbeddedState,
 }
 
@@ -44,13 +43,19 @@ struct EmbeddedState {
 }
 
 /// Everything that a network does not compute itself.
-#[derive(Default)]
 pub struct Circuit<'a> {
     populations: Vec<Embedded<'a>>,
+    threads: usize,
 }
 
 impl<'a> Circuit<'a> {
-    /// Puts copies into the place of a population of relays; `names` are those of the neuron's inputs.
+    /// Nothing yet, to go on with so many threads; they change no byte.
+    pub fn new(threads: usize) -> Self {
+        Self { populations: vec![], threads }
+    }
+
+    /// Puts copies into the place of a population of relays; `names` are those of the neuron's inputs, and the voltages of the first
+    /// `shown` are kept.
     ///
     /// # Errors
     /// If the population is not there or not of relays, a source cannot be, or steps do not divide a millisecond.
@@ -58,7 +63,7 @@ impl<'a> Circuit<'a> {
         &mut self,
         network: &NetworkDescription,
         population: &str,
-        (copies, names): (Box<dyn Copies + 'a>, &[String]),
+        (mut copies, names, shown): (Box<dyn Copies + 'a>, &[String], usize),
         sources: &[SynapseSource],
         seed: &Seed,
     ) -> Result<()> {
@@ -70,7 +75,9 @@ impl<'a> Circuit<'a> {
         }
         sources.iter().try_for_each(|s| s.check(network))?;
         let targets = wire(sources, network, population, names, &seed.child("wiring").child(population))?;
+        copies.set_threads(self.threads);
         self.populations.push(Embedded {
+            shown,
             population: population.into(),
             copies,
             sources: sources.iter().map(|s| s.from.clone()).collect(),
@@ -127,7 +134,7 @@ impl<'a> Circuit<'a> {
             let active = population.state.arriving.pop_front().unwrap_or_default();
             let done = population.copies.advance(&active)?;
             population.state.received += active.iter().map(Vec::len).sum::<usize>() as u64;
-            population.state.voltage_mv.push(done.voltage_mv[..done.voltage_mv.len().min(SHOWN)].to_vec());
+            population.state.voltage_mv.push(done.voltage_mv[..done.voltage_mv.len().min(population.shown)].to_vec());
             simulation.fire(&population.population, now + every - 1, &done.spiked)?;
         }
         Ok(())

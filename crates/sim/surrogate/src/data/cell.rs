@@ -1,5 +1,6 @@
 //! Any cell of the dendrite crate, with synapses on it.
 
+use rheobase_core::parallel;
 use rheobase_dendrite::simulation::Snapshot;
 use rheobase_dendrite::synapse::Receptor;
 use rheobase_dendrite::{Cell, Settings, Simulation};
@@ -33,6 +34,8 @@ pub struct CellTeacher {
     pub inputs: Vec<PlacedInput>,
     /// Where voltage and spikes are read.
     pub soma: usize,
+    /// Compartments whose voltages are kept, too.
+    pub dendrites: Vec<usize>,
     /// Threshold of a spike in mV.
     pub threshold_mv: f64,
     /// Step, method and start; lanes are trials at once.
@@ -77,6 +80,10 @@ impl Teacher for CellTeacher {
         self.inputs.iter().map(name).collect()
     }
 
+    fn dendrite_names(&self) -> Vec<String> {
+        self.dendrites.iter().map(|place| self.cell.describe(*place)).collect()
+    }
+
     fn shape(&self) -> Option<(&Cell, Vec<usize>)> {
         Some((&self.cell, self.inputs.iter().map(|i| i.compartment).collect()))
     }
@@ -92,15 +99,16 @@ impl Teacher for CellTeacher {
         for first in (0..count).step_by(together) {
             groups.push(CellGroup::new(self, together.min(count - first))?);
         }
-        Ok(Box::new(CellCopies { groups, soma: self.soma, count }))
+        Ok(Box::new(CellCopies { groups, teacher: self, count, threads: 1 }))
     }
 }
 
 /// Copies of a cell, as many at a time as there are lanes.
-struct CellCopies {
+struct CellCopies<'a> {
     groups: Vec<CellGroup>,
-    soma: usize,
+    teacher: &'a CellTeacher,
     count: usize,
+    threads: usize,
 }
 
 /// Copies that are simulated together.
@@ -139,8 +147,9 @@ impl CellGroup {
         Ok(Self { simulation, synapses, detector, copies, steps: 0 })
     }
 
-    /// Appends what its copies, the first of which has a number, do in the next millisecond.
-    fn advance(&mut self, active: &[Vec<u32>], first: usize, soma: usize, done: &mut Millisecond) -> Result<()> {
+    /// What its copies do in the next millisecond; they are counted from its first.
+    fn advance(&mut self, active: &[Vec<u32>], teacher: &CellTeacher) -> Result<Millisecond> {
+        let mut done = Millisecond::default();
         let spikes = |simulation: &Simulation, lane| simulation.spikes_ms(self.detector, lane).len();
         let before: Vec<usize> = (0..self.copies).map(|lane| spikes(&self.simulation, lane)).collect();
         // Events are sent just before they are due, so that the queue stays short.
@@ -153,24 +162,44 @@ impl CellGroup {
         self.simulation.run_until(self.steps as f64)?;
         for (lane, before) in before.into_iter().enumerate() {
             if spikes(&self.simulation, lane) > before {
-                done.spiked.push((first + lane) as u32);
+                done.spiked.push(lane as u32);
             }
-            done.voltage_mv.push(self.simulation.voltage_mv(soma, lane) as f32);
+            let voltage_mv = |place: &usize| self.simulation.voltage_mv(*place, lane) as f32;
+            done.voltage_mv.push(voltage_mv(&teacher.soma));
+            done.dendrites_mv.extend(teacher.dendrites.iter().map(voltage_mv));
         }
-        Ok(())
+        Ok(done)
     }
 }
 
-impl Copies for CellCopies {
+impl Copies for CellCopies<'_> {
     fn advance(&mut self, active: &[Vec<u32>]) -> Result<Millisecond> {
         check_active(active, self.count, self.groups.first().map_or(0, |g| g.synapses.len()))?;
-        let mut done = Millisecond::default();
-        let mut first = 0;
-        for group in &mut self.groups {
-            group.advance(&active[first..first + group.copies], first, self.soma, &mut done)?;
-            first += group.copies;
+        let mut rest = active;
+        let turn = |group| {
+            let group: &mut CellGroup = group;
+            let (own, others) = rest.split_at(group.copies);
+            rest = others;
+            (group, own, Ok(Millisecond::default()))
+        };
+        let mut turns: Vec<_> = self.groups.iter_mut().map(turn).collect();
+        parallel::for_each_chunk(&mut turns, 1, self.threads, |_, turn| {
+            for (group, own, done) in turn {
+                *done = group.advance(own, self.teacher);
+            }
+        });
+        let mut all = Millisecond::default();
+        for (_, _, done) in turns {
+            let (done, first) = (done?, all.voltage_mv.len() as u32);
+            all.spiked.extend(done.spiked.iter().map(|copy| first + copy));
+            all.voltage_mv.extend(done.voltage_mv);
+            all.dendrites_mv.extend(done.dendrites_mv);
         }
-        Ok(done)
+        Ok(all)
+    }
+
+    fn set_threads(&mut self, threads: usize) {
+        self.threads = threads;
     }
 
     fn keep(&self) -> Result<Vec<u8>> {
@@ -210,7 +239,14 @@ mod tests {
         };
         let inputs = vec![place("dend[0](0.8)", true, 0), place("dend[1](0.8)", true, 1), place("soma(0.5)", false, 0)];
         let soma = at("soma(0.5)");
-        CellTeacher { inputs, soma, threshold_mv: 0.0, settings: Settings { lanes, ..Settings::default() }, cell }
+        CellTeacher {
+            inputs,
+            soma,
+            dendrites: vec![at("dend[0](0.8)"), at("dend[1](0.2)")],
+            threshold_mv: 0.0,
+            settings: Settings { lanes, ..Settings::default() },
+            cell,
+        }
     }
 
     #[test]
@@ -225,6 +261,10 @@ mod tests {
             assert_eq!(small_cell(1).respond(std::slice::from_ref(trial)).unwrap()[0], *found);
         }
         assert!(!together[0].spikes.is_empty());
+        // Two places a millisecond, which differ from the soma and from each other.
+        let [soma, dendrites] = [&together[0].voltage_mv, &together[0].dendrites_mv];
+        assert_eq!(dendrites.len(), 2 * soma.len());
+        assert!(dendrites.chunks_exact(2).zip(soma).skip(30).all(|(d, s)| d[0] != *s && d[0] != d[1]));
         assert_ne!(together[0], together[1]);
     }
 
@@ -241,6 +281,8 @@ mod tests {
         let kept = copies.keep().unwrap();
         let rest = steps(&mut *copies, 20..40);
         let mut again = teacher.copies(3).unwrap();
+        // Groups of two copies and of one, each on a thread of its own.
+        again.set_threads(2);
         again.restore(&kept).unwrap();
         assert_eq!(steps(&mut *again, 20..40), rest);
         assert!(first.iter().chain(&rest).any(|done| !done.spiked.is_empty()));

@@ -17,6 +17,7 @@ pub fn encode(trials: &[Trial]) -> Vec<u8> {
         put(&mut input.events().map(|(_, input)| input as u32));
         put(&mut response.spikes.iter().copied());
         put(&mut response.voltage_mv.iter().map(|v| v.to_bits()));
+        put(&mut response.dendrites_mv.iter().map(|v| v.to_bits()));
     }
     bytes
 }
@@ -45,8 +46,9 @@ pub fn decode(bytes: &[u8]) -> Option<Vec<Trial>> {
         let events = at.into_iter().zip(of).collect();
         let input = InputSpikes::new(inputs as usize, steps as usize, events).ok()?;
         let spikes = array()?;
-        let voltage_mv = array()?.into_iter().map(f32::from_bits).collect();
-        trials.push(Trial { input, response: Response { spikes, voltage_mv } });
+        let mut voltages = || Some(array()?.into_iter().map(f32::from_bits).collect());
+        let response = Response { spikes, voltage_mv: voltages()?, dendrites_mv: voltages()? };
+        trials.push(Trial { input, response });
     }
     rest.is_empty().then_some(trials)
 }
@@ -58,7 +60,8 @@ mod tests {
     #[test]
     fn trials_come_back_to_the_bit_and_cut_bytes_are_refused() {
         let input = InputSpikes::new(3, 4, vec![(0, 2), (3, 1), (3, 1)]).unwrap();
-        let response = Response { spikes: vec![1, 3], voltage_mv: vec![-70.1, f32::MIN_POSITIVE, -1.0, 0.3] };
+        let voltage_mv = vec![-70.1, f32::MIN_POSITIVE, -1.0, 0.3];
+        let response = Response { spikes: vec![1, 3], voltage_mv, dendrites_mv: vec![-60.5, 1.25] };
         let trials = vec![Trial { input, response }, Trial::default()];
         let bytes = encode(&trials);
         assert_eq!(decode(&bytes).unwrap(), trials);

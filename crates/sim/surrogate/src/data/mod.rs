@@ -31,6 +31,8 @@ pub struct Trial {
 pub struct Dataset {
     /// What each input is.
     pub input_names: Vec<String>,
+    /// Dendritic places whose voltages are in the responses.
+    pub dendrite_names: Vec<String>,
     /// Trials of equal length.
     pub trials: Vec<Trial>,
 }
@@ -74,13 +76,14 @@ pub fn generate(
 ) -> Result<Dataset> {
     protocol.check()?;
     let (groups, lanes) = (teacher.groups(), teacher.lanes().max(1));
+    let places = teacher.dendrite_names().len();
     let of_chunk = |chunk: usize| -> Result<Vec<Trial>> {
         let inputs = (chunk * lanes..count.min((chunk + 1) * lanes))
             .map(|k| protocol.draw(teacher.inputs(), &groups, &seed.index(k)))
             .collect::<Result<Vec<_>>>()?;
         if let Some(kept) = chunks.load(chunk)
             && kept.len() == inputs.len()
-            && kept.iter().zip(&inputs).all(|(trial, input)| trial.input == *input)
+            && kept.iter().zip(&inputs).all(|(trial, input)| trial.input == *input && is_whole(trial, places))
         {
             return Ok(kept);
         }
@@ -103,7 +106,12 @@ pub fn generate(
         }
         progress.step("trials", trials.len(), count);
     }
-    Ok(Dataset { input_names: teacher.input_names(), trials })
+    Ok(Dataset { input_names: teacher.input_names(), dendrite_names: teacher.dendrite_names(), trials })
+}
+
+/// Whether a trial that was kept has the voltages that are asked for now.
+fn is_whole(trial: &Trial, places: usize) -> bool {
+    trial.response.dendrites_mv.len() == places * trial.input.steps()
 }
 
 #[cfg(test)]

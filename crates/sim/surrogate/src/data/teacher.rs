@@ -15,6 +15,8 @@ pub struct Response {
     pub spikes: Vec<u32>,
     /// Voltage of the soma in mV at the end of each bin.
     pub voltage_mv: Vec<f32>,
+    /// Voltages in mV of the dendritic places that are recorded, (bins, places).
+    pub dendrites_mv: Vec<f32>,
 }
 
 /// A neuron that can be shown input spikes.
@@ -25,6 +27,10 @@ pub trait Teacher: Sync {
     fn groups(&self) -> Vec<Group>;
     /// What each input is, in one line: a surrogate keeps them, so that it is never used for another cell.
     fn input_names(&self) -> Vec<String>;
+    /// Dendritic places whose voltages are recorded.
+    fn dendrite_names(&self) -> Vec<String> {
+        vec![]
+    }
     /// The cell and the compartment of each input; none for neurons without a shape.
     fn shape(&self) -> Option<(&Cell, Vec<usize>)> {
         None
@@ -47,7 +53,11 @@ pub trait Teacher: Sync {
         for step in 0..trials.first().map_or(0, InputSpikes::steps) {
             let active: Vec<Vec<u32>> = trials.iter().map(|trial| trial.at(step).to_vec()).collect();
             let done = copies.advance(&active)?;
-            responses.iter_mut().zip(done.voltage_mv).for_each(|(r, v_mv)| r.voltage_mv.push(v_mv));
+            let places = done.dendrites_mv.len() / trials.len();
+            for (copy, (response, v_mv)) in responses.iter_mut().zip(done.voltage_mv).enumerate() {
+                response.voltage_mv.push(v_mv);
+                response.dendrites_mv.extend(&done.dendrites_mv[copy * places..][..places]);
+            }
             done.spiked.iter().for_each(|copy| responses[*copy as usize].spikes.push(step as u32));
         }
         Ok(responses)

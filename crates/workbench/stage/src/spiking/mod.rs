@@ -3,6 +3,7 @@
 mod codes;
 mod conductance;
 mod digits;
+mod distal_reward;
 mod logic;
 mod network;
 mod phase_diagram;
@@ -22,6 +23,7 @@ use crate::draw;
 pub use codes::{MultiplexedCode, RateToSpiking};
 pub use conductance::ConductanceTheoryKind;
 pub use digits::DigitPlasticity;
+pub use distal_reward::DistalReward;
 pub use logic::ThresholdLogic;
 pub use network::SpikingNetwork;
 pub use phase_diagram::PhaseDiagram;

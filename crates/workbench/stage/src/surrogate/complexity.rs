@@ -55,6 +55,7 @@ fn published_network() -> ArchitecturePart {
 
 fn published_training() -> Training {
     Training {
+        dendritic_components: 0,
         iterations: 10_000,
         batch: 128,
         window_ms: 700,

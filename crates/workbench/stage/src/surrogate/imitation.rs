@@ -8,6 +8,7 @@ use rheobase_rate::training::EpochRecord;
 use rheobase_report::figure::Marks;
 use rheobase_surrogate::Surrogate;
 use rheobase_surrogate::data::Dataset;
+use rheobase_surrogate::dendrites::DendriteFit;
 use rheobase_surrogate::metrics::functional_complexity_index;
 use rheobase_surrogate::network::Network;
 use rheobase_surrogate::surrogate::{Evaluation, LAGS_MS, WARM_UP_MS, check_testable};
@@ -55,7 +56,7 @@ impl Kind for Imitation {
     type Parameters = SurrogateParameters;
     const ROLE: Role = Role::Model;
     const KIND: &'static str = "surrogate";
-    const VERSION: u32 = 3;
+    const VERSION: u32 = 4;
     const USES_DEVICE: bool = true;
     const ABOUT: &'static str = "a deep network that imitates one neuron, and how well and at which complexity it does";
     const OUTPUTS: &'static [OutputInfo] = &[main_output("a surrogate")];
@@ -177,6 +178,9 @@ pub(super) fn report_quality(e: &Evaluation, trials: usize, outcome: &mut Outcom
         ("expected calibration error of the chance of a spike (Naeini et al. 2015)", ""),
         n,
     );
+    if let Some(fit) = &e.dendrites {
+        report_dendrites(fit, n, outcome)?;
+    }
     let index = functional_complexity_index(e.spikes.auc);
     metric(outcome, "complexity_index", index, ("functional complexity index (Aizenbud et al. 2024)", ""), n);
     let top = e.calibration.iter().map(|(p, o)| p.max(*o)).fold(1e-6, f64::max);
@@ -190,6 +194,23 @@ pub(super) fn report_quality(e: &Evaluation, trials: usize, outcome: &mut Outcom
     let caption = "Correlation of the predicted chance with the spikes; at positive lags the spike comes later.";
     let lines = vec![series("", lags, Marks::Line)];
     chart(outcome, ["correlation", "Timing", caption], ["lag (ms)", "correlation"], lines)
+}
+
+fn report_dendrites(fit: &DendriteFit, n: (usize, &str), outcome: &mut Outcome) -> Result<(), StageError> {
+    let what = ("explained variance of all recorded dendritic voltages", "");
+    metric(outcome, "dendrites_explained", fit.explained, what, n);
+    let what = ("what their components could explain at best", "");
+    metric(outcome, "dendrites_ceiling", fit.ceiling, what, n);
+    let worst = fit.places.iter().copied().fold(f64::INFINITY, f64::min);
+    metric(outcome, "worst_dendrite_explained", worst, ("explained variance of the place predicted worst", ""), n);
+    let points = fit.places.iter().enumerate().map(|(k, explained)| (k as f64, *explained)).collect();
+    let caption = "Explained variance of the voltage at each recorded place, in the order of compartments, and what the components allow over all.";
+    let last = fit.places.len().saturating_sub(1) as f64;
+    let lines = vec![
+        series("each place", points, Marks::Points),
+        series("at best, over all", vec![(0.0, fit.ceiling), (last, fit.ceiling)], Marks::Dashed),
+    ];
+    chart(outcome, ["dendrites", "Dendritic voltages", caption], ["recorded place", "explained variance"], lines)
 }
 
 /// A test trial: voltage and its prediction, spikes and their chance.

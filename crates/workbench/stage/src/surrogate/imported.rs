@@ -85,7 +85,7 @@ impl Kind for ImportedSurrogate {
             None => VoltageScale::fitted(known, -55.0).map_err(failed)?,
         };
         let input_names = data.input_names.clone();
-        let mut surrogate = Surrogate { network, weights, input_names, voltage, matched_chance: 0.5 };
+        let mut surrogate = Surrogate { network, weights, input_names, voltage, dendrites: None, matched_chance: 0.5 };
         surrogate.match_spikes(known, threads()).map_err(failed)?;
         let evaluation = surrogate.evaluate(&data, first_test..data.trials.len(), threads()).map_err(failed)?;
         let mut outcome = Outcome::default();

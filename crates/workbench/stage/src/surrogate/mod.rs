@@ -53,11 +53,13 @@ impl Artifact for SurrogateArtifact {
 
 const TRIALS: &str = "trials.bin";
 const INPUTS: &str = "inputs.json";
+const DENDRITES: &str = "dendrites.json";
 
 /// Writes trials into an outcome.
 fn store(data: &Dataset, outcome: &mut Outcome) -> Result<(), StageError> {
     outcome.files.insert(TRIALS.into(), encode(&data.trials));
     outcome.files.insert(INPUTS.into(), serde_json::to_vec(&data.input_names).map_err(failed)?);
+    outcome.files.insert(DENDRITES.into(), serde_json::to_vec(&data.dendrite_names).map_err(failed)?);
     Ok(())
 }
 
@@ -93,6 +95,7 @@ fn load(input: &InputHandle) -> Result<Dataset, StageError> {
     let damaged = || StageError::Failed(format!("the trials of {} are damaged", input.address));
     Ok(Dataset {
         input_names: serde_json::from_slice(&input.file(INPUTS)?).map_err(failed)?,
+        dendrite_names: serde_json::from_slice(&input.file(DENDRITES)?).map_err(failed)?,
         trials: decode(&input.file(TRIALS)?).ok_or_else(damaged)?,
     })
 }

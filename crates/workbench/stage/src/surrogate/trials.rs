@@ -61,6 +61,9 @@ pub struct TrialsParameters {
     /// Where voltage and spikes are read.
     #[serde(default = "defaults::soma")]
     pub read_at: String,
+    /// Regions, or single places, whose voltages are kept every millisecond, for surrogates that say them, too; by default none.
+    #[serde(default)]
+    pub dendrites: Vec<String>,
     /// Threshold of a spike in mV.
     #[serde(default = "threshold")]
     pub threshold_mv: f64,
@@ -87,7 +90,7 @@ impl Kind for NeuronTrials {
     type Parameters = TrialsParameters;
     const ROLE: Role = Role::Data;
     const KIND: &'static str = "neuron-trials";
-    const VERSION: u32 = 4;
+    const VERSION: u32 = 5;
     const ABOUT: &'static str =
         "input spikes of a simulated neuron with its spikes and voltage, for surrogates to learn";
     const OUTPUTS: &'static [OutputInfo] = &[main_output("trials of a neuron")];
@@ -100,6 +103,10 @@ impl Kind for NeuronTrials {
         if p.of.is_some() == p.synapses.is_empty() {
             let message = "a cell needs synapses, and the leaky neuron has its own".to_owned();
             all.push(complaint(&["synapses"], message, "give `of` and `synapses` together, or neither"));
+        }
+        if p.of.is_none() && !p.dendrites.is_empty() {
+            let message = "the leaky neuron has no dendrites".to_owned();
+            all.push(complaint(&["dendrites"], message, "leave them out, or give a cell in `of`"));
         }
         all
     }
@@ -181,7 +188,16 @@ impl TrialsParameters {
         let soma = cell.at(&self.read_at)?;
         let settings =
             Settings { dt_ms: self.dt_ms, method: Method::default(), v_init_mv: self.v_init_mv, lanes: LANES };
-        Ok(CellTeacher { cell, inputs, soma, threshold_mv: self.threshold_mv, settings })
+        let mut dendrites = Vec::new();
+        for label in &self.dendrites {
+            match cell.at(label) {
+                Ok(place) => dendrites.push(place),
+                Err(_) => dendrites.extend(cell.region(label)?),
+            }
+        }
+        dendrites.sort_unstable();
+        dendrites.dedup();
+        Ok(CellTeacher { cell, inputs, soma, dendrites, threshold_mv: self.threshold_mv, settings })
     }
 }
 

@@ -33,6 +33,13 @@ pub struct Cells {
     pub firing: Firing,
     /// What drives their synapses; a synapse that nothing drives is silent.
     pub inputs: Vec<SynapseSource>,
+    /// How many of them have their voltages kept.
+    #[serde(default = "voltages")]
+    pub voltages: usize,
+}
+
+fn voltages() -> usize {
+    3
 }
 
 /// Relays without cells, cells without relays, and sources that cannot be.
@@ -91,7 +98,7 @@ pub(super) fn place<'a>(
     loaded: &'a [(String, NeuronOrSurrogate)],
     seed: &Seed,
 ) -> Result<Circuit<'a>, StageError> {
-    let mut circuit = Circuit::default();
+    let mut circuit = Circuit::new(p.threads);
     for (name, neuron) in loaded {
         let cells = &p.cells[name];
         let count = network.population(name).map_err(failed)?.1.size;
@@ -102,7 +109,8 @@ pub(super) fn place<'a>(
                 Box::new(surrogate.copies(count, cells.firing, own).map_err(failed)?)
             }
         };
-        circuit.place(network, name, (copies, &neuron.input_names()), &cells.inputs, seed).map_err(failed)?;
+        let placed = (copies, &neuron.input_names()[..], cells.voltages);
+        circuit.place(network, name, placed, &cells.inputs, seed).map_err(failed)?;
     }
     Ok(circuit)
 }

@@ -123,6 +123,9 @@ pub(super) fn signals(
     }
     for (population, voltages) in circuit.voltages_mv() {
         let width = voltages.first().map_or(0, Vec::len);
+        if width == 0 {
+            continue;
+        }
         let values = voltages.iter().flatten().map(|v| f64::from(*v)).collect();
         let signal = Signal {
             times_s: (1..=voltages.len()).map(|ms| 1e-3 * ms as f64).collect(),
