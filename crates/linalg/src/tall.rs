@@ -6,8 +6,6 @@
 
 use rheobase_core::vectorised::{Kernel, vectorised};
 
-/// Rows of a block: a panel of it and its part of another stay in the first cache.
-const BLOCK: usize = 128;
 /// Columns of a panel, and of a tile of the result either way: three vectors of 512 bits, six of 256.
 const WIDTH: usize = 24;
 /// Rows packed at a time: memory is read from several places at once.
@@ -67,14 +65,15 @@ impl Joint {
     }
 }
 
-/// Runs with the tile that this machine has registers for.
+/// Runs with the tile that this machine has registers for, and blocks of so many rows that two panels of one stay in the first cache: narrow
+/// vectors read them slowly enough for the second cache to be felt, wide ones feel the result's tiles, which are read once a block.
 fn tiled(blocks: Blocks<'_>) {
     // 24 vectors of 512 bits for the tile leave 8 for its operands; 12 of 256 bits leave 4, which is enough for two and a copied value but
     // not for three.
     if wide_vectors() {
-        vectorised(Tiled::<'_, 8, WIDTH>(blocks));
+        vectorised(Tiled::<'_, 8, WIDTH, 128>(blocks));
     } else {
-        vectorised(Tiled::<'_, 6, 8>(blocks));
+        vectorised(Tiled::<'_, 6, 8, 64>(blocks));
     }
 }
 
@@ -234,10 +233,10 @@ struct Blocks<'a> {
     sums: Option<&'a mut [Vec<f64>; 2]>,
 }
 
-/// The products by tiles of R rows and N columns.
-struct Tiled<'a, const R: usize, const N: usize>(Blocks<'a>);
+/// The products by tiles of R rows and N columns, over blocks of BLOCK rows of the matrices.
+struct Tiled<'a, const R: usize, const N: usize, const BLOCK: usize>(Blocks<'a>);
 
-impl<const R: usize, const N: usize> Kernel for Tiled<'_, R, N> {
+impl<const R: usize, const N: usize, const BLOCK: usize> Kernel for Tiled<'_, R, N, BLOCK> {
     type Output = ();
 
     #[inline(always)]
@@ -345,9 +344,9 @@ mod tests {
                 let mut product = Tiles::new(m, n);
                 let blocks = Blocks { a: (&a, m), b: (&b, n), aa: None, ab: Some(&mut product), bb: None, sums: None };
                 if wide {
-                    Tiled::<'_, 8, 24>(blocks).run()
+                    Tiled::<'_, 8, 24, 128>(blocks).run()
                 } else {
-                    Tiled::<'_, 6, 8>(blocks).run()
+                    Tiled::<'_, 6, 8, 64>(blocks).run()
                 }
                 assert_eq!(product.whole(), expected, "{rows} {m} {n} {wide}");
             }

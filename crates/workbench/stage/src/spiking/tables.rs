@@ -7,15 +7,50 @@ use rheobase_data::{Column, Table};
 use rheobase_pipeline::{Complaint, StageError};
 use rheobase_spiking::network::{ConnectionRule, ConnectionTable, Listed, NetworkDescription, NeuronNames, Population};
 
+use serde_json::Value;
+
 use crate::kind::{complaint, failed};
 
-/// What is wrong with a network that stands under `network`.
+/// What is wrong with a network that stands under `network`, down to the field where it can be told.
 pub(super) fn complaints(network: &NetworkDescription) -> Vec<Complaint> {
-    let of = |(path, error): (Vec<String>, rheobase_spiking::Error)| {
+    let whole = serde_json::to_value(network).unwrap_or_default();
+    let of = |(mut path, error): (Vec<String>, rheobase_spiking::Error)| {
+        if let rheobase_spiking::Error::Range { what, found, .. } = &error {
+            path.extend(field(path.iter().try_fold(&whole, |table, key| entry(table, key)), what, *found));
+        }
         let path: Vec<&str> = std::iter::once("network").chain(path.iter().map(String::as_str)).collect();
         complaint(&path, error.to_string(), "mend this part of the network")
     };
     network.mistakes().into_iter().map(of).collect()
+}
+
+fn entry<'a>(table: &'a Value, key: &str) -> Option<&'a Value> {
+    table.get(key).or_else(|| table.get(key.parse::<usize>().ok()?))
+}
+
+/// The way from a part of a network to the number that is out of range: messages begin with the name of its field. Empty if there is not
+/// exactly one such number.
+fn field(part: Option<&Value>, what: &str, found: f64) -> Vec<String> {
+    fn search(table: &Value, name: &str, found: f64, here: &mut Vec<String>, all: &mut Vec<Vec<String>>) {
+        let entries: Vec<(String, &Value)> = match table {
+            Value::Object(map) => map.iter().map(|(key, value)| (key.clone(), value)).collect(),
+            Value::Array(list) => list.iter().enumerate().map(|(k, value)| (k.to_string(), value)).collect(),
+            _ => return,
+        };
+        for (key, value) in entries {
+            here.push(key);
+            if here.last().is_some_and(|key| key == name) && value.as_f64() == Some(found) {
+                all.push(here.clone());
+            }
+            search(value, name, found, here, all);
+            here.pop();
+        }
+    }
+    let (mut all, name) = (vec![], what.split(' ').next().unwrap_or_default());
+    if let Some(part) = part {
+        search(part, name, found, &mut vec![], &mut all);
+    }
+    if all.len() == 1 { all.remove(0) } else { vec![] }
 }
 
 fn files(network: &NetworkDescription) -> impl Iterator<Item = &Path> {
@@ -151,4 +186,37 @@ fn synapses(
         )));
     }
     Ok(listed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_out_of_range_is_found_inside_its_population_or_projection() {
+        let text = r#"{ "populations": {
+              "outside": { "size": 2, "neuron": { "kind": "renewal", "rate_hz": 5 } },
+              "cells": { "size": 2, "neuron": { "kind": "lif", "tau_ms": -20 }, "receptors": { "in": { "kind": "delta" } } } },
+            "projections": [
+              { "from": "outside", "to": "cells", "receptor": "in", "rule": { "kind": "fixed-probability", "probability": 0.1 },
+                "weight": { "kind": "constant", "value": 1 }, "delay_ms": { "kind": "constant", "value": 1 },
+                "failure": { "kind": "constant", "probability": 1.5 } },
+              { "from": "outside", "to": "cells", "receptor": "in", "rule": { "kind": "all-to-all" },
+                "weight": { "kind": "normal", "mean": 1, "sd": -2 }, "delay_ms": { "kind": "constant", "value": 1 } },
+              { "from": "outside", "to": "cells", "receptor": "in", "rule": { "kind": "all-to-all" },
+                "weight": { "kind": "constant", "value": 1 }, "delay_ms": { "kind": "constant", "value": 1 },
+                "plasticity": { "rule": { "kind": "stdp" }, "most": 1, "reward": { "tau_ms": -3 } } },
+              { "from": "nowhere", "to": "cells", "receptor": "in", "rule": { "kind": "all-to-all" },
+                "weight": { "kind": "constant", "value": 1 }, "delay_ms": { "kind": "constant", "value": 1 } }] }"#;
+        let network: NetworkDescription = serde_json::from_str(text).unwrap();
+        let found: Vec<String> = complaints(&network).iter().map(|c| c.path.join(".")).collect();
+        let expected = [
+            "network.populations.cells.neuron.tau_ms",
+            "network.projections.0.failure.probability",
+            "network.projections.1.weight.sd",
+            "network.projections.2.plasticity.reward.tau_ms",
+            "network.projections.3",
+        ];
+        assert_eq!(found, expected);
+    }
 }
