@@ -25,6 +25,7 @@ impl Training {
             inputs: 3,
             units,
             outputs: 3,
+            bottleneck: 0,
             encoder: 0,
             wiring: Wiring::Free,
             masked: false,

@@ -18,6 +18,7 @@ pub mod parallel;
 mod probe;
 mod progress;
 mod seed;
+pub mod simplex;
 pub mod special;
 mod spike_trains;
 pub mod statistics;

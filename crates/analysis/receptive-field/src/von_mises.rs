@@ -2,7 +2,8 @@
 
 use std::f64::consts::{LN_2, PI};
 
-use crate::smooth_prior::nelder_mead;
+use rheobase_core::simplex::nelder_mead;
+
 use crate::{Error, Result};
 
 /// r(theta) = baseline + height e^(kappa (cos(theta - preferred) - 1)) + opposite e^(kappa (cos(theta - preferred - pi) - 1)).

@@ -10,6 +10,7 @@
 //! | [`learning`] | learning rule | gradient (SGD, Adam), feedback alignment, Hebb, Oja, eigenvectors, FastICA |
 //! | [`recurrent`] | architecture and more | recurrent networks of five kinds of cells, their gradients and training |
 //! | [`pattern_formation`] | theory | which maps learning to read out place cells should grow |
+//! | [`wilson_cowan`] | model | two populations, their active shares over time |
 //! | [`product`], [`scalar`] | | packed matrix products, single and double precision |
 //! | [`device`], [`optimizer`], [`tensors`] | | where tensors live, how gradients become steps |
 //! | [`training`] | | the loop they share: epochs, history, checkpoints |
@@ -30,6 +31,7 @@ pub mod recurrent;
 pub mod scalar;
 pub mod tensors;
 pub mod training;
+pub mod wilson_cowan;
 
 pub use error::{Error, Result};
 pub use model::{Model, NamedArray};

@@ -32,6 +32,7 @@ fn trained() -> Option<(FrozenNetwork, Array2<f64>)> {
         inputs: 3,
         units: n,
         outputs: 3,
+        bottleneck: 0,
         encoder: 0,
         wiring: Wiring::Free,
         masked: false,

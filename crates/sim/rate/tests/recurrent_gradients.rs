@@ -20,10 +20,14 @@ use support::{CELLS, network, parameters, settings, trials};
 
 /// Largest difference between the gradient and central differences, relative to the largest element.
 fn worst_difference(network: &RecurrentNetwork, loss: &Loss, penalties: &Penalties) -> f64 {
+    worst_difference_with(network, loss, settings(loss, penalties))
+}
+
+fn worst_difference_with(network: &RecurrentNetwork, loss: &Loss, settings: Backward<'_>) -> f64 {
     let trials = trials(network, loss, 5, 6);
     let batch = Batch { trials: &trials, noise: Seed::root(4) };
     let mut p = parameters(network, 7);
-    let gradient = batch.cost(network, &p, settings(loss, penalties)).gradient;
+    let gradient = batch.cost(network, &p, settings).gradient;
     let scale = gradient.iter().flatten().fold(0.0_f64, |m, g| m.max(g.abs()));
     let mut worst = 0.0_f64;
     let h = 1e-5;
@@ -32,7 +36,7 @@ fn worst_difference(network: &RecurrentNetwork, loss: &Loss, penalties: &Penalti
             let kept = p[k][i];
             let mut total = |value: f64| {
                 p[k][i] = value;
-                let cost = batch.cost(network, &p, settings(loss, penalties));
+                let cost = batch.cost(network, &p, settings);
                 cost.task + cost.penalty
             };
             let slope = (total(kept + h) - total(kept - h)) / (2.0 * h);
@@ -55,6 +59,52 @@ fn gradients_are_those_of_finite_differences_for_every_cell_and_loss() {
             assert!(worst < 1e-6, "{cell:?} {loss:?}: {worst:e}");
         }
     }
+}
+
+#[test]
+fn a_bottleneck_under_dropout_has_the_gradient_of_finite_differences() {
+    let tanh = Cell::Current { nonlinearity: Nonlinearity::Tanh, alpha: 0.3 };
+    let penalties = Penalties { weight: 0.01, ..Penalties::default() };
+    for cell in [tanh, Cell::Gru, Cell::Lstm] {
+        for dropout in [0.0, 0.5] {
+            for loss in [Loss::SquaredError, Loss::CrossEntropy { groups: vec![2] }] {
+                let net = RecurrentNetwork { bottleneck: 4, ..network(cell, 5) };
+                net.check().unwrap();
+                let own = Backward { dropout, ..settings(&loss, &penalties) };
+                let worst = worst_difference_with(&net, &loss, own);
+                assert!(worst < 1e-6, "{cell:?} {dropout} {loss:?}: {worst:e}");
+            }
+        }
+    }
+}
+
+/// Without dropout a bottleneck is a read-out whose weights are a product.
+#[test]
+fn a_bottleneck_is_a_product_of_two_read_outs() {
+    let net = RecurrentNetwork { bottleneck: 3, ..network(Cell::Lstm, 5) };
+    let plain = RecurrentNetwork { bottleneck: 0, ..net.clone() };
+    let narrow = parameters(&net, 3);
+    let at = net.index_of("bottleneck.weight").unwrap();
+    let mut wide = narrow.clone();
+    let (b, w) = (wide.remove(at), &narrow[at + 1]);
+    wide[at] = (0..10).map(|k| (0..3).map(|j| b[k / 2 * 3 + j] * w[j * 2 + k % 2]).sum()).collect();
+    let all = trials(&net, &Loss::SquaredError, 3, 6);
+    let batch = Batch { trials: &all, noise: Seed::root(1) };
+    let frozen = FrozenNetwork::from_wide(&net, &narrow);
+    for (a, b) in batch.run(&net, &narrow, 1).iter().zip(&batch.run(&plain, &wide, 1)) {
+        let steps = a.read_outs.len() / 2;
+        assert_eq!((a.bottleneck.len(), b.bottleneck.len()), (3 * steps, 0));
+        for t in 0..steps {
+            let state = Array1::from(a.states[(t + 1) * 10..(t + 2) * 10].to_vec());
+            for k in 0..2 {
+                let found = a.read_outs[t * 2 + k];
+                assert!((found - b.read_outs[t * 2 + k]).abs() < 1e-12);
+                assert!((found - frozen.read_out(state.view())[k]).abs() < 1e-12);
+            }
+        }
+    }
+    let dale = RecurrentNetwork { wiring: Wiring::Dale { excitatory: 4 }, bottleneck: 3, ..network(CELLS[0], 5) };
+    assert!(dale.check().unwrap_err().to_string().contains("leave the bottleneck out"));
 }
 
 #[test]

@@ -5,9 +5,9 @@
 //! | module | tasks |
 //! |---|---|
 //! | [`memory`] | flip-flop, copy, adding, delayed match, working memory, two delays |
-//! | [`decision`] | perceptual decision, context-dependent integration, parametric comparison |
+//! | [`decision`] | perceptual decision, context-dependent and multisensory integration, parametric comparison |
 //! | [`pattern`] | sine generator, temporal exclusive or, ready-set-go, digits row by row |
-//! | [`motor`] | reaching with a two-joint arm, muscle patterns of many reaches |
+//! | [`motor`] | reaching with a two-joint arm, muscle patterns of many reaches, sequences of eye movements |
 //! | [`space`] | path integration with place, direction and Cartesian read-outs, head-centred localisation |
 //!
 //! [`stroke_digits`] draws images of digits to be told apart, [`spoken_digits`] speaks them in spikes; [`space::session`], [`tuned_trials`],
@@ -89,6 +89,8 @@ tasks! {
     ContextIntegration(decision::ContextIntegration) = "context-integration",
     /// Compare two frequencies across a delay.
     ParametricComparison(decision::ParametricComparison) = "parametric-comparison",
+    /// Faster than a boundary, seen, heard or both?
+    Multisensory(decision::Multisensory) = "multisensory",
     /// Produce a sine.
     SineGenerator(pattern::SineGenerator) = "sine-generator",
     /// Exclusive or of successive bits.
@@ -101,6 +103,8 @@ tasks! {
     Reaching(motor::Reaching) = "reaching",
     /// Muscle activity of many reaches.
     MusclePattern(motor::MusclePattern) = "muscle-pattern",
+    /// Three eye movements of a sequence.
+    EyeSequence(motor::EyeSequence) = "eye-sequence",
     /// Where am I?
     PathIntegration(space::PathIntegration) = "path-integration",
     /// Where is it, relative to the head?

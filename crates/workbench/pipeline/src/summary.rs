@@ -80,13 +80,7 @@ impl Summary {
             .iter()
             .map(|expectation| {
                 let found: Vec<Option<f64>> = (0..plan.variants.len())
-                    .map(|variant| {
-                        let metric = value(&expectation.metric, variant)?;
-                        match &expectation.minus {
-                            Some(minus) => Some(metric - value(minus, variant)?),
-                            None => Some(metric),
-                        }
-                    })
+                    .map(|variant| expectation.value(|metric| value(metric, variant)))
                     .collect();
                 let holding = found.iter().filter(|f| f.is_some_and(|v| expectation.holds(v))).count();
                 let fraction = holding as f64 / found.len().max(1) as f64;

@@ -11,6 +11,11 @@ pub fn metric(outcome: &mut Outcome, name: &str, value: f64, (what, unit): (&str
     outcome.metric(name, Estimate::new(value, what, "as in the caption", n, of).with_unit(unit));
 }
 
+/// A number as part of a metric's name: -1.25 is `minus_1p25`.
+pub fn label(value: f64) -> String {
+    value.to_string().replace('-', "minus_").replace('.', "p")
+}
+
 /// A line, or points.
 pub fn series(name: &str, points: Vec<(f64, f64)>, marks: Marks) -> Series {
     Series { name: name.into(), points, marks }

@@ -172,7 +172,7 @@ pub fn spectral_radius(w: &Array2<f64>) -> Result<f64> {
 }
 
 /// Initial parameters, in the network's order. Input weights are normal with standard deviation `input_gain` / sqrt(inputs), output
-/// weights normal with 1 / sqrt(units), biases zero but for the forget gates, which start at 1 (Gers et al. 2000). With `longest`, the
+/// weights and those of a bottleneck normal with 1 / sqrt(what they read), biases zero but for the forget gates, which start at 1 (Gers et al. 2000). With `longest`, the
 /// gates of each unit start at a time constant of its own, drawn evenly up to so many steps (Tallec & Ollivier 2018).
 ///
 /// # Errors
@@ -218,7 +218,8 @@ pub fn initial_parameters(
                 weights
             }
             "recurrent.left" | "recurrent.right" => normals(&info.name, count, 1.0),
-            "output.weight" => normals("output", count, 1.0 / (n as f64).sqrt()),
+            "bottleneck.weight" => normals("bottleneck", count, 1.0 / (n as f64).sqrt()),
+            "output.weight" => normals("output", count, 1.0 / (network.read_width() as f64).sqrt()),
             "encoder.weight" => normals("encoder", count, 1.0 / (network.encoder as f64).sqrt()),
             "bias" => {
                 let mut bias = vec![0.0; count];

@@ -179,6 +179,7 @@ mod tests {
             inputs: task.inputs().len(),
             units: 7,
             outputs: task.outputs().len(),
+            bottleneck: 0,
             encoder: 0,
             wiring: Wiring::Free,
             masked: false,

@@ -44,7 +44,15 @@ impl FrozenNetwork {
 
     /// The network with parameters in double precision.
     pub fn from_wide(network: &RecurrentNetwork, parameters: &[Vec<f64>]) -> Self {
-        let weights = network.weights(parameters);
+        let mut weights = network.weights(parameters);
+        if network.bottleneck > 0 {
+            // Both layers are linear: one matrix does for states.
+            let (n, o, width) = (network.units, network.outputs, network.bottleneck);
+            let mut whole = vec![0.0; n * o];
+            let output = Packed::new(Strided::rows(&weights.output, o), width, o);
+            output.multiply(Strided::rows(&weights.bottleneck, width), n, &mut whole, false);
+            weights.output = whole;
+        }
         let (n, columns) = (network.units, network.columns());
         let packed = Packed::new(Strided::rows(&weights.recurrent, columns), n, columns);
         let packed_back = Packed::new(Strided::transposed(&weights.recurrent, columns), columns, n);

@@ -44,7 +44,8 @@ pub struct Backward<'a> {
     pub penalties: &'a Penalties,
     /// After how many steps the error is cut; `None` for the whole trial.
     pub truncation: Option<usize>,
-    /// Chance that a unit's output does not reach the read-out in a step (Srivastava et al. 2014); 0 for none.
+    /// Chance that an output of a unit, or of the bottleneck where there is one, does not reach the read-out in a step (Srivastava et al.
+    /// 2014); 0 for none.
     pub dropout: f64,
     /// Threads.
     pub threads: usize,
@@ -153,7 +154,7 @@ impl Batch<'_> {
         let parts = parallel::map(self.groups(), settings.threads, |index| {
             let chunk = self.chunk(network, index);
             let trajectory = prepared.forward(&chunk);
-            let kept = self.kept(index, chunk.steps * chunk.rows * network.units, settings.dropout);
+            let kept = self.kept(index, chunk.steps * chunk.rows * network.read_width(), settings.dropout);
             let y = prepared.read_out(&chunk, &trajectory, &kept);
             let (task, by_y) = loss_of(settings.loss, self.group(index), &chunk, &y, network.outputs, weight);
             let mut by_output = vec![F::ZERO; chunk.steps * chunk.rows * network.units];
@@ -214,9 +215,11 @@ impl Batch<'_> {
         let groups = parallel::map(self.groups(), threads, |index| {
             let chunk = self.chunk(network, index);
             let trajectory = prepared.forward_with(&chunk, |row, t, outputs| intervene(index * ROWS + row, t, outputs));
-            let y = prepared.read_out(&chunk, &trajectory, &[]);
+            let read = prepared.read(&chunk, &trajectory, &[]);
+            let y = prepared.readout.outputs(&read, &prepared.weights.output_bias);
             let group = self.group(index).iter().enumerate();
-            let all = group.map(|(row, trial)| Response::of(&chunk, &trajectory, &y, network, row, trial.steps()));
+            let of = |row: usize, steps: usize| Response::of(&chunk, &trajectory, (&read, &y), network, row, steps);
+            let all = group.map(|(row, trial)| of(row, trial.steps()));
             all.collect::<Vec<_>>()
         });
         groups.into_iter().flatten().collect()
@@ -232,19 +235,22 @@ pub struct Response<F> {
     pub states: Vec<F>,
     /// Outputs of the units, (steps + 1, units).
     pub units: Vec<F>,
+    /// Outputs of the bottleneck, (steps, bottleneck); empty without.
+    pub bottleneck: Vec<F>,
 }
 
 impl<F: Scalar> Response<F> {
     fn of(
         chunk: &Chunk<F>,
         trajectory: &Trajectory<F>,
-        y: &[F],
+        (read, y): (&[F], &[F]),
         network: &RecurrentNetwork,
         row: usize,
         steps: usize,
     ) -> Self {
         let (n, o, rows) = (network.units, network.outputs, chunk.rows);
-        let mut response = Self { read_outs: vec![], states: vec![], units: vec![] };
+        let b = network.bottleneck;
+        let mut response = Self { read_outs: vec![], states: vec![], units: vec![], bottleneck: vec![] };
         for t in 0..=steps {
             let place = (t * rows + row) * n;
             response.units.extend(&trajectory.outputs[place..place + n]);
@@ -255,6 +261,8 @@ impl<F: Scalar> Response<F> {
             if t < steps {
                 let place = (t * rows + row) * o;
                 response.read_outs.extend(&y[place..place + o]);
+                let place = (t * rows + row) * b;
+                response.bottleneck.extend(&read[place..place + b]);
             }
         }
         response

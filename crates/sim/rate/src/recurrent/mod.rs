@@ -28,6 +28,7 @@ pub mod nonlinearity;
 pub mod pass;
 pub mod penalty;
 pub mod perturbation;
+mod readout;
 pub mod reservoir;
 pub mod row_reader;
 pub mod training;

@@ -40,6 +40,9 @@ pub struct RecurrentNetwork {
     pub units: usize,
     /// Outputs.
     pub outputs: usize,
+    /// Units of a linear layer between the recurrent units and the outputs; 0 for none.
+    #[serde(default)]
+    pub bottleneck: usize,
     /// Length of the code from which the initial state is read linearly; 0 for a state of its own.
     pub encoder: usize,
     /// How recurrent weights are made.
@@ -73,7 +76,9 @@ pub struct Weights<F> {
     pub bias: Vec<F>,
     /// Bias inside the reset product of a GRU's candidate, (units); empty otherwise.
     pub inner_bias: Vec<F>,
-    /// (units, outputs).
+    /// (units, bottleneck); empty without a bottleneck.
+    pub bottleneck: Vec<F>,
+    /// (units or bottleneck, outputs).
     pub output: Vec<F>,
     /// (outputs).
     pub output_bias: Vec<F>,
@@ -89,6 +94,7 @@ impl<F: Scalar> Weights<F> {
             (&mut self.recurrent, &other.recurrent),
             (&mut self.bias, &other.bias),
             (&mut self.inner_bias, &other.inner_bias),
+            (&mut self.bottleneck, &other.bottleneck),
             (&mut self.output, &other.output),
             (&mut self.output_bias, &other.output_bias),
             (&mut self.initial, &other.initial),
@@ -127,6 +133,9 @@ impl RecurrentNetwork {
             Wiring::Dale { excitatory } if excitatory == 0 || excitatory > self.units => {
                 fail(format!("{excitatory} excitatory units of {}: at least one, at most all", self.units))
             }
+            Wiring::Dale { .. } if self.bottleneck > 0 => fail(
+                "under Dale's law outputs read excitatory units with positive weights: leave the bottleneck out".into(),
+            ),
             Wiring::Dale { .. } if self.cell.rate_equation().is_none() => fail(
                 "Dale's law needs units whose output is a firing rate, a gated unit has none; use a rate cell".into(),
             ),
@@ -140,6 +149,11 @@ impl RecurrentNetwork {
     /// Columns of the input and recurrent weights.
     pub fn columns(&self) -> usize {
         self.cell.gates() * self.units
+    }
+
+    /// What the output weights read: units of the bottleneck, or of the recurrent layer.
+    pub fn read_width(&self) -> usize {
+        if self.bottleneck > 0 { self.bottleneck } else { self.units }
     }
 
     /// Variables that decide the future: units, twice as many for cells whose output is not their state.
@@ -162,7 +176,10 @@ impl RecurrentNetwork {
         if self.cell.has_separate_drives() {
             all.push(("inner.bias", vec![n], true));
         }
-        all.push(("output.weight", vec![n, self.outputs], true));
+        if self.bottleneck > 0 {
+            all.push(("bottleneck.weight", vec![n, self.bottleneck], true));
+        }
+        all.push(("output.weight", vec![self.read_width(), self.outputs], true));
         all.push(("output.bias", vec![self.outputs], true));
         if self.encoder > 0 {
             all.push(("encoder.weight", vec![self.encoder, self.state_length()], true));
@@ -206,6 +223,7 @@ impl RecurrentNetwork {
         };
         let bias = take();
         let inner_bias = if self.cell.has_separate_drives() { take() } else { vec![] };
+        let bottleneck = if self.bottleneck > 0 { take() } else { vec![] };
         let (mut output, output_bias, initial) = (take(), take(), take());
         if let Some(excitatory) = self.signs() {
             input.iter_mut().for_each(|w| *w = w.positive());
@@ -223,7 +241,7 @@ impl RecurrentNetwork {
         }
         self.without_constant_gate(&mut input);
         self.without_constant_gate(&mut recurrent);
-        Weights { input, recurrent, bias, inner_bias, output, output_bias, initial }
+        Weights { input, recurrent, bias, inner_bias, bottleneck, output, output_bias, initial }
     }
 
     /// Takes away the weights of a gate that listens to nothing.
@@ -236,7 +254,7 @@ impl RecurrentNetwork {
 
     /// The gradient by the parameters from that by the weights, in the order of the parameters.
     pub fn pull_back<F: Scalar>(&self, parameters: &[Vec<F>], by: Weights<F>) -> Vec<Vec<F>> {
-        let Weights { mut input, mut recurrent, bias, inner_bias, mut output, output_bias, initial } = by;
+        let Weights { mut input, mut recurrent, bias, inner_bias, bottleneck, mut output, output_bias, initial } = by;
         let open = |gradient: &mut F, free: F, sign: F| {
             *gradient = if free > F::ZERO { sign * *gradient } else { F::ZERO };
         };
@@ -280,6 +298,9 @@ impl RecurrentNetwork {
         all.push(bias);
         if self.cell.has_separate_drives() {
             all.push(inner_bias);
+        }
+        if self.bottleneck > 0 {
+            all.push(bottleneck);
         }
         all.extend([output, output_bias, initial]);
         if self.masked {

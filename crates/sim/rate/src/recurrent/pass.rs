@@ -8,6 +8,7 @@ use std::borrow::Cow;
 
 use super::cell::{Step, StepBack};
 use super::network::{RecurrentNetwork, Weights};
+use super::readout::ReadOut;
 use crate::product::{Packed, Strided, add_transposed_product};
 use crate::scalar::Scalar;
 
@@ -18,8 +19,7 @@ pub struct Prepared<'a, F> {
     input: Packed<F>,
     recurrent: Packed<F>,
     recurrent_back: Packed<F>,
-    output: Packed<F>,
-    output_back: Packed<F>,
+    pub(super) readout: ReadOut<F>,
 }
 
 /// Trials of equal length that go through the network together, step after step: (steps, rows, values).
@@ -59,20 +59,21 @@ pub(super) struct Errors<F> {
     by_state: Vec<F>,
     /// By the initial outputs, (rows, units).
     by_first_output: Vec<F>,
+    /// By the bottleneck, (steps, rows, bottleneck); empty without.
+    by_bottleneck: Vec<F>,
 }
 
 impl<'a, F: Scalar> Prepared<'a, F> {
     /// Packs the weights of parameters.
     pub fn new(network: &'a RecurrentNetwork, parameters: &[Vec<F>]) -> Self {
         let weights = network.weights(parameters);
-        let (n, columns, o) = (network.units, network.columns(), network.outputs);
+        let (n, columns) = (network.units, network.columns());
         Self {
             network,
             input: Packed::new(Strided::rows(&weights.input, columns), network.inputs, columns),
             recurrent: Packed::new(Strided::rows(&weights.recurrent, columns), n, columns),
             recurrent_back: Packed::new(Strided::transposed(&weights.recurrent, columns), columns, n),
-            output: Packed::new(Strided::rows(&weights.output, o), n, o),
-            output_back: Packed::new(Strided::transposed(&weights.output, o), o, n),
+            readout: ReadOut::new(network, &weights),
             weights,
         }
     }
@@ -165,25 +166,15 @@ impl<'a, F: Scalar> Prepared<'a, F> {
         }
     }
 
-    /// The linear read-out of every step, (steps, rows, outputs). `kept` multiplies the units' outputs on their way to the
-    /// read-out, (steps, rows, units): dropout; empty without.
-    pub fn read_out(&self, chunk: &Chunk<F>, trajectory: &Trajectory<F>, kept: &[F]) -> Vec<F> {
-        let n = self.network.units;
-        let places = chunk.steps * chunk.rows;
-        let mut y = self.weights.output_bias.repeat(places);
-        let after = self.seen(chunk, trajectory, kept);
-        self.output.multiply(Strided::rows(&after, n), places, &mut y, true);
-        y
+    /// What the output weights read in every step, (steps, rows, width): outputs of the units or of the bottleneck. `kept` multiplies it,
+    /// the same shape: dropout; empty without.
+    pub(super) fn read<'t>(&self, chunk: &Chunk<F>, trajectory: &'t Trajectory<F>, kept: &[F]) -> Cow<'t, [F]> {
+        self.readout.read(&trajectory.outputs[chunk.rows * self.network.units..], kept)
     }
 
-    /// The units' outputs as the read-out sees them.
-    fn seen<'t>(&self, chunk: &Chunk<F>, trajectory: &'t Trajectory<F>, kept: &[F]) -> Cow<'t, [F]> {
-        let after = &trajectory.outputs[chunk.rows * self.network.units..];
-        if kept.is_empty() {
-            Cow::Borrowed(after)
-        } else {
-            Cow::Owned(after.iter().zip(kept).map(|(r, k)| *r * *k).collect())
-        }
+    /// The linear read-out of every step, (steps, rows, outputs); `kept` as for dropout, (steps, rows, units or bottleneck), empty without.
+    pub fn read_out(&self, chunk: &Chunk<F>, trajectory: &Trajectory<F>, kept: &[F]) -> Vec<F> {
+        self.readout.outputs(&self.read(chunk, trajectory, kept), &self.weights.output_bias)
     }
 
     /// The gradient by the weights, from the derivative by the read-out (steps, rows, outputs) and `by_output`, that by the
@@ -212,16 +203,10 @@ impl<'a, F: Scalar> Prepared<'a, F> {
         truncation: Option<usize>,
     ) -> Errors<F> {
         let network = self.network;
-        let (n, columns, rows, o) = (network.units, network.columns(), chunk.rows, network.outputs);
+        let (n, columns, rows) = (network.units, network.columns(), chunk.rows);
         let (block, width) = (rows * n, network.cell.kept() * n);
         let separate = network.cell.has_separate_drives();
-        if kept.is_empty() {
-            self.output_back.multiply(Strided::rows(by_read_out, o), chunk.steps * rows, &mut by_output, true);
-        } else {
-            let mut by_seen = vec![F::ZERO; by_output.len()];
-            self.output_back.multiply(Strided::rows(by_read_out, o), chunk.steps * rows, &mut by_seen, false);
-            by_output.iter_mut().zip(by_seen).zip(kept).for_each(|((b, s), k)| *b += s * *k);
-        }
+        let by_bottleneck = self.readout.back(by_read_out, kept, &mut by_output);
         let mut by_drive = vec![F::ZERO; chunk.steps * rows * columns];
         let mut by_recurrent = vec![F::ZERO; if separate { by_drive.len() } else { 0 }];
         let mut by_state = vec![F::ZERO; block];
@@ -254,7 +239,7 @@ impl<'a, F: Scalar> Prepared<'a, F> {
             let target = if t > 0 { &mut by_output[(t - 1) * block..t * block] } else { &mut by_first_output[..] };
             self.recurrent_back.multiply(Strided::rows(errors, columns), rows, target, true);
         }
-        Errors { by_drive, by_recurrent, by_state, by_first_output }
+        Errors { by_drive, by_recurrent, by_state, by_first_output, by_bottleneck }
     }
 
     /// The gradient by the weights from the errors.
@@ -269,7 +254,7 @@ impl<'a, F: Scalar> Prepared<'a, F> {
         let network = self.network;
         let (n, columns, o) = (network.units, network.columns(), network.outputs);
         let separate = network.cell.has_separate_drives();
-        let Errors { by_drive, by_recurrent, by_state, by_first_output } = errors;
+        let Errors { by_drive, by_recurrent, by_state, by_first_output, by_bottleneck } = errors;
         let mut packed = Packed::new(Strided::rows(&[], 1), 0, 0);
         let mut product = |a: &[F], m: usize, b: &[F], columns: usize| {
             let mut c = vec![F::ZERO; m * columns];
@@ -277,13 +262,16 @@ impl<'a, F: Scalar> Prepared<'a, F> {
             c
         };
         let before = &trajectory.outputs[..chunk.steps * chunk.rows * n];
+        let after = &trajectory.outputs[chunk.rows * n..];
+        let [bottleneck, output] = self.readout.gradients(after, kept, by_bottleneck, by_read_out);
         let recurrent_errors = if separate { by_recurrent } else { by_drive };
         Weights {
             input: product(&chunk.inputs, network.inputs, by_drive, columns),
             recurrent: product(before, n, recurrent_errors, columns),
             bias: column_sums(by_drive, columns, 0),
             inner_bias: if separate { column_sums(by_recurrent, columns, columns - n) } else { vec![] },
-            output: product(&self.seen(chunk, trajectory, kept), n, by_read_out, o),
+            bottleneck,
+            output,
             output_bias: column_sums(by_read_out, o, 0),
             initial: self.initial_gradient(chunk, trajectory, by_state, by_first_output),
         }

@@ -148,6 +148,7 @@ impl Penalties {
             let pairs = [
                 (&weights.input, &mut by.input),
                 (&weights.recurrent, &mut by.recurrent),
+                (&weights.bottleneck, &mut by.bottleneck),
                 (&weights.output, &mut by.output),
             ];
             for (w, by) in pairs {

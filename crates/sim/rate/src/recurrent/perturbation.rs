@@ -141,6 +141,7 @@ fn node<F: Scalar>(
             recurrent: product(&moved.outputs[..chunk.steps * block], n, &credit, n),
             bias: sums(&credit, n),
             inner_bias: vec![],
+            bottleneck: vec![],
             output: product(&still.outputs[block..], n, &by_y, network.outputs),
             output_bias: sums(&by_y, network.outputs),
             initial: vec![F::ZERO; prepared.weights.initial.len()],

@@ -110,6 +110,7 @@ mod tests {
             inputs: 3,
             units: 6,
             outputs: 2,
+            bottleneck: 0,
             encoder: 0,
             wiring: Wiring::Free,
             masked: false,

@@ -67,7 +67,7 @@ pub struct Training {
     pub clip: f64,
     /// What costs beside the task.
     pub penalties: Penalties,
-    /// Chance that a unit's output does not reach the read-out.
+    /// Chance that an output of a unit, or of the bottleneck where there is one, does not reach the read-out.
     pub dropout: f64,
     /// Iterations between validations.
     pub report_every: usize,
@@ -116,6 +116,9 @@ impl Training {
                     "node perturbation needs rate units, a gated unit has several drives; use weight perturbation"
                         .into(),
                 );
+            }
+            if estimator == Estimator::Node && network.bottleneck > 0 {
+                return fail("node perturbation reads units directly; leave the bottleneck out".into());
             }
             if self.penalties != Penalties::default() || self.dropout > 0.0 {
                 return fail("perturbation learns from the task loss alone; leave out penalties and dropout".into());

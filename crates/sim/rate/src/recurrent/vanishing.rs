@@ -90,6 +90,7 @@ mod tests {
                 inputs: 2,
                 units: 5,
                 outputs: 1,
+                bottleneck: 0,
                 encoder: 0,
                 wiring: Wiring::Free,
                 masked: false,

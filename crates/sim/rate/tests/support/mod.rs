@@ -24,6 +24,7 @@ pub fn network(cell: Cell, units: usize) -> RecurrentNetwork {
         inputs: 3,
         units,
         outputs: 2,
+        bottleneck: 0,
         encoder: 0,
         wiring: Wiring::Free,
         masked: false,

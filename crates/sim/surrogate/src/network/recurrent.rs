@@ -34,6 +34,7 @@ impl Recurrent {
             inputs: self.inputs,
             units: self.units,
             outputs: self.heads,
+            bottleneck: 0,
             encoder: 0,
             wiring: Wiring::Free,
             masked: false,

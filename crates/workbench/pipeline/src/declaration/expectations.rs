@@ -46,7 +46,12 @@ pub fn check_expectations(table: &Table, drafts: &[Draft], diagnostics: &mut Vec
                 "for example at_least = 0.9".into(),
             ));
         }
-        for (key, metric) in [("metric", Some(&expectation.metric)), ("minus", expectation.minus.as_ref())] {
+        let named = [
+            ("metric", Some(&expectation.metric)),
+            ("minus", expectation.minus.as_ref()),
+            ("over", expectation.over.as_ref()),
+        ];
+        for (key, metric) in named {
             let Some(metric) = metric else { continue };
             let (address, name) = split_reference(metric);
             if name.is_empty() || !drafts.iter().any(|d| d.address == address) {

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::defaults;
 use super::{CellArtifact, load_cell};
+use crate::draw::label;
 use crate::kind::{Kind, complaint, failed, main_output};
 
 /// Parameters of `current-steps`.
@@ -133,7 +134,7 @@ fn report(p: &CurrentStepsParameters, answers: &[Answer]) -> Result<Outcome, Sta
         Estimate::new(value, name, "one simulated trial each", answers.len(), "amplitudes").with_unit(unit)
     };
     for ((amplitude, rate), answer) in p.amplitudes_na.iter().zip(&rates).zip(answers) {
-        let label = format!("{amplitude}").replace('-', "minus_").replace('.', "p");
+        let label = label(*amplitude);
         outcome.metric(&format!("rate_hz_at_{label}"), number(*rate, "rate of the sustained train", "Hz"));
         let range = number(answer.late_range_mv, "range of the voltage in the second half of the step", "mV");
         outcome.metric(&format!("range_at_{label}"), range);

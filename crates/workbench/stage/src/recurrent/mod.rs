@@ -2,6 +2,7 @@
 
 mod branches;
 mod choices;
+mod condition_scores;
 mod demixed;
 mod dynamical_similarity;
 mod dynamics;
@@ -12,19 +13,24 @@ mod lesions;
 mod lessons;
 mod model;
 mod parts;
+mod pattern_formation;
 mod reservoir;
 mod similarity_over_time;
 mod source;
 mod spatial;
+mod wilson_cowan;
 
 pub use branches::FixedPointBranches;
 pub use choices::Choices;
+pub use condition_scores::ConditionScores;
 pub use dynamical_similarity::DynamicalSimilarity;
 pub use dynamics::PopulationDynamics;
 pub use fixed_points::FixedPoints;
 pub use gain_fields::GainFields;
 pub use lesions::RecurrentLesions;
 pub use model::RecurrentModel;
+pub use pattern_formation::PatternFormation;
 pub use reservoir::{EchoStates, ForceLearning};
 pub use similarity_over_time::SimilarityOverTime;
-pub use spatial::{PatternFormation, SpatialTuning};
+pub use spatial::SpatialTuning;
+pub use wilson_cowan::WilsonCowanKind;

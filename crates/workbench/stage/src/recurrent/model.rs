@@ -28,6 +28,9 @@ pub struct RecurrentParameters {
     pub cell: CellPart,
     /// Number of units.
     pub units: usize,
+    /// Units of a linear layer between them and the outputs, on which dropout then acts; 0 for none.
+    #[serde(default)]
+    pub bottleneck: usize,
     /// How recurrent weights are made.
     #[serde(default = "free")]
     pub wiring: WiringPart,
@@ -77,6 +80,7 @@ impl RecurrentParameters {
             inputs: task.inputs().len(),
             units: self.units,
             outputs: task.outputs().len(),
+            bottleneck: self.bottleneck,
             encoder: task.initial(),
             wiring: self.wiring.wiring(self.units),
             masked: matches!(self.wiring, WiringPart::Dale { areas, .. } if areas > 1),

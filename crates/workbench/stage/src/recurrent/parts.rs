@@ -164,7 +164,7 @@ pub struct PenaltyPart {
     pub smooth_dynamics: f64,
     /// Errors that shrink or grow on their way back in time (Pascanu et al. 2013).
     pub vanishing_gradient: f64,
-    /// Chance that a unit's output does not reach the read-out in a step.
+    /// Chance that an output of a unit, or of the bottleneck where there is one, does not reach the read-out in a step.
     pub dropout: f64,
 }
 

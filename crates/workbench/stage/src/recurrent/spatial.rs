@@ -1,5 +1,4 @@
-//! `[analysis.*] kind = "spatial-tuning"`: rate maps of the units of a path-integrating network and their grid scores against shuffles;
-//! `kind = "pattern-formation"`: the theory of when grids should appear.
+//! `[analysis.*] kind = "spatial-tuning"`: rate maps of the units of a path-integrating network and their grid scores against shuffles.
 
 use ndarray::Array2;
 use rand::RngExt;
@@ -7,12 +6,11 @@ use rheobase_core::statistics::{mean, quantile};
 use rheobase_core::{Estimate, parallel};
 use rheobase_data::Table;
 use rheobase_pipeline::{Complaint, Context, Input, Outcome, OutputInfo, Role, StageError};
-use rheobase_rate::pattern_formation::{PatternFormation as Theory, Profile};
+use rheobase_rate::recurrent::Response;
 use rheobase_rate::recurrent::training::judge;
-use rheobase_receptive_field::spatial::grid::{GridScore, Likeness, Rings, grid_score, periodic_grid_score};
+use rheobase_receptive_field::spatial::grid::{GridScore, Likeness, Rings, grid_score};
 use rheobase_receptive_field::spatial::map::smooth;
-use rheobase_report::figure::{Marks, Matrix, Mosaic, Panel};
-use rheobase_task::space::ReadOut;
+use rheobase_report::figure::{Marks, Mosaic};
 use rheobase_task::{AnyTask, Trial};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -27,6 +25,9 @@ use crate::kind::{Kind, complaint, failed, main_output, threads};
 pub struct SpatialParameters {
     /// A network trained on `path-integration`.
     pub of: Input<Recurrent>,
+    /// Whose maps.
+    #[serde(default)]
+    pub layer: Layer,
     /// Fresh trials.
     #[serde(default = "trials")]
     pub trials: usize,
@@ -47,6 +48,17 @@ pub struct SpatialParameters {
     pub shuffles: usize,
 }
 
+/// Units whose maps are drawn.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Layer {
+    /// The recurrent units.
+    #[default]
+    Units,
+    /// The linear layer between them and the outputs.
+    Bottleneck,
+}
+
 /// Rings of the autocorrelogram, in sides of the floor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -58,7 +70,7 @@ pub enum RingChoice {
 }
 
 impl RingChoice {
-    fn rings(self) -> Rings {
+    pub(super) fn rings(self) -> Rings {
         match self {
             Self::Banino => Rings::banino(Likeness::Pearson),
             Self::Short => {
@@ -121,11 +133,24 @@ impl Kind for SpatialTuning {
             )));
         };
         let (trials, responses) = trained.respond(p.trials, &context.seed);
-        let n = trained.network.units;
+        let n = match p.layer {
+            Layer::Units => trained.network.units,
+            Layer::Bottleneck => trained.network.bottleneck,
+        };
+        if n == 0 {
+            let problem = "the network has no bottleneck: give the model one, or take layer = \"units\"";
+            return Err(StageError::Failed(problem.into()));
+        }
         let places: Vec<[f64; 2]> = trials.iter().flat_map(|t: &Trial| t.places.iter().copied()).collect();
         // Unit by unit, so that a map reads them in order.
         let mut rates = vec![Vec::with_capacity(places.len()); n];
-        for outputs in responses.iter().flat_map(|r| r.units[n..].chunks_exact(n)) {
+        let of = |r: &Response<f32>| match p.layer {
+            // The first outputs are those of the initial state.
+            Layer::Units => r.units[n..].to_vec(),
+            Layer::Bottleneck => r.bottleneck.clone(),
+        };
+        let activity: Vec<Vec<f32>> = responses.iter().map(of).collect();
+        for outputs in activity.iter().flat_map(|a| a.chunks_exact(n)) {
             rates.iter_mut().zip(outputs).for_each(|(all, rate)| all.push(f64::from(*rate)));
         }
         let floor = Floor { bins: p.bins, half_m: task.arena.half_width_m(), smoothing: p.smoothing_bins };
@@ -269,132 +294,4 @@ fn report_maps(
         vec![series("units", line(&finite), Marks::Line), series("shuffled maps", line(&shuffled), Marks::Dashed)];
     let caption = format!("Grid scores of {} units and of {} shuffled maps.", finite.len(), shuffled.len());
     chart(outcome, ["scores", "Grid scores", &caption], ["grid score", "share"], lines)
-}
-
-/// Parameters of `pattern-formation`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct PatternParameters {
-    /// Place cells that are read out; their number does not matter here.
-    pub read_out: ReadOut,
-    /// Side of the periodic floor in m.
-    #[serde(default = "side")]
-    pub side_m: f64,
-    /// Bins along a side.
-    #[serde(default = "pattern_bins")]
-    pub bins: usize,
-    /// Whether rates are held at zero or above.
-    #[serde(default = "yes")]
-    pub non_negative: bool,
-    /// Steps.
-    #[serde(default = "steps")]
-    pub steps: usize,
-    /// Runs from different noise.
-    #[serde(default = "runs")]
-    pub runs: usize,
-}
-
-fn side() -> f64 {
-    2.2
-}
-fn pattern_bins() -> usize {
-    44
-}
-fn yes() -> bool {
-    true
-}
-fn steps() -> usize {
-    3000
-}
-fn runs() -> usize {
-    12
-}
-
-impl PatternParameters {
-    fn theory(&self) -> Option<Theory> {
-        let (sd_m, profile) = match self.read_out {
-            ReadOut::Gaussian { sd_m, .. } => (sd_m, Profile::Gaussian),
-            ReadOut::DifferenceOfSoftmaxes { sd_m, surround_ratio, .. }
-            | ReadOut::DifferenceOfGaussians { sd_m, surround_ratio, .. } => {
-                (sd_m, Profile::DifferenceOfGaussians { surround_ratio })
-            }
-            _ => return None,
-        };
-        Some(Theory {
-            bins: self.bins,
-            side_m: self.side_m,
-            sd_m,
-            profile,
-            non_negative: self.non_negative,
-            steps: self.steps,
-        })
-    }
-}
-
-/// Pattern formation.
-pub struct PatternFormation;
-
-impl Kind for PatternFormation {
-    type Parameters = PatternParameters;
-    const ROLE: Role = Role::Analysis;
-    const KIND: &'static str = "pattern-formation";
-    const VERSION: u32 = 1;
-    const ABOUT: &'static str =
-        "which maps learning to read out place cells should grow (Sorscher et al. 2019), without training";
-    const OUTPUTS: &'static [OutputInfo] = &[main_output("grown maps")];
-
-    fn check(p: &PatternParameters) -> Vec<Complaint> {
-        let mut all = vec![];
-        if let Err(error) = p.read_out.check() {
-            all.push(complaint(&["read_out"], error.to_string(), "mend this parameter"));
-        }
-        if p.theory().is_none() {
-            let help = "gaussian, difference-of-softmaxes or difference-of-gaussians";
-            all.push(complaint(&["read_out", "kind"], "the theory is for place cells of one profile".into(), help));
-        }
-        if p.bins < 10 || p.runs == 0 || p.steps == 0 || p.side_m.is_nan() || p.side_m <= 0.0 {
-            let message = format!("bins is {}, runs {}, steps {}, side_m {}", p.bins, p.runs, p.steps, p.side_m);
-            all.push(complaint(&["bins"], message, "at least 10 bins, 1 run, 1 step and a side above 0"));
-        }
-        all
-    }
-
-    fn run(p: &PatternParameters, context: &Context<'_>) -> Result<Outcome, StageError> {
-        let Some(theory) = p.theory() else { return Err(StageError::Failed("no theory for this read-out".into())) };
-        let maps = parallel::map(p.runs, threads(), |k| theory.grow(&context.seed.index(k)));
-        let rings = RingChoice::Short.rings();
-        let scores: Vec<f64> = maps
-            .iter()
-            .map(|map| periodic_grid_score(map, &rings).map(|s| s.min_max))
-            .collect::<Result<_, _>>()
-            .map_err(failed)?;
-        let periods: Vec<f64> = maps.iter().map(|map| theory.period_m(map)).collect();
-        let mut outcome = Outcome::default();
-        let n = (p.runs, "runs");
-        let extreme = |f: fn(f64, f64) -> f64, from: f64| scores.iter().copied().fold(from, f);
-        metric(&mut outcome, "grid_score", mean(&scores), ("mean grid score of the grown maps", ""), n);
-        metric(&mut outcome, "least_grid_score", extreme(f64::min, f64::INFINITY), ("least grid score", ""), n);
-        metric(&mut outcome, "largest_grid_score", extreme(f64::max, f64::NEG_INFINITY), ("largest grid score", ""), n);
-        metric(&mut outcome, "period_m", mean(&periods), ("mean period of the waves with most power", "m"), n);
-        let table = Table::new()
-            .with("run", (0..p.runs).collect::<Vec<_>>())?
-            .with("grid_score", scores.clone())?
-            .with("period_m", periods)?;
-        outcome.table("runs", table);
-        let panels = maps
-            .iter()
-            .zip(&scores)
-            .take(6)
-            .map(|(map, s)| Panel { name: format!("score {s:.2}"), values: map.clone() });
-        let figure = Matrix {
-            title: "grown maps".into(),
-            label: "rate".into(),
-            panels: panels.collect(),
-            across: 6,
-            range: None,
-        };
-        let caption = format!("Maps grown from noise on a periodic floor of {} m, with their grid scores.", p.side_m);
-        outcome.figure("maps", "Grown maps", &caption, figure.svg().map_err(failed)?);
-        Ok(outcome)
-    }
 }
