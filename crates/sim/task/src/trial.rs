@@ -7,7 +7,7 @@ use ndarray::{Array2, ArrayView2};
 use rand_distr::{Distribution, StandardNormal};
 use rheobase_core::{RandomStream, Seed};
 
-use crate::Result;
+use crate::{Result, Timing};
 
 /// A named stretch of a trial.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,6 +60,20 @@ impl Trial {
             start += length;
         }
         Self { epochs, ..Self::blank(start, inputs, outputs) }
+    }
+
+    /// A trial of zeros with epochs whose lengths are drawn in their order; the last one lasts a step at least.
+    pub(crate) fn drawn(
+        parts: &[(&'static str, &Timing)],
+        dt_ms: f64,
+        [inputs, outputs]: [usize; 2],
+        stream: &mut RandomStream,
+    ) -> Self {
+        let mut lengths: Vec<_> = parts.iter().map(|(name, timing)| (*name, timing.steps(dt_ms, stream))).collect();
+        if let Some((_, last)) = lengths.last_mut() {
+            *last = (*last).max(1);
+        }
+        Self::in_epochs(&lengths, inputs, outputs)
     }
 
     /// Adds white noise to all inputs: its standard deviation is `sd` once a unit with this dt / tau has filtered it.
@@ -134,6 +148,11 @@ pub trait Task: Send + Sync {
     fn error(&self, trial: &Trial, outputs: ArrayView2<'_, f32>) -> Option<f64> {
         let _ = (trial, outputs);
         None
+    }
+
+    /// Score and error together; override it where one follows from the other.
+    fn judge(&self, trial: &Trial, outputs: ArrayView2<'_, f32>) -> (Option<f64>, Option<f64>) {
+        (self.score(trial, outputs), self.error(trial, outputs))
     }
 
     /// Unit of the error.

@@ -277,7 +277,7 @@ impl Training {
     ) -> EpochRecord {
         let batch = Batch { trials, noise: seed.child("validation noise") };
         let responses = batch.run(network, parameters, self.threads);
-        let judged = judge(network, task, trials, &responses);
+        let judged = judge(network, task, trials, &responses, self.threads);
         EpochRecord {
             epoch: iteration,
             train_loss,
@@ -309,15 +309,20 @@ pub struct Judged {
 }
 
 /// Lets the task judge responses.
-pub fn judge(network: &RecurrentNetwork, task: &dyn Task, trials: &[Trial], responses: &[Response<f32>]) -> Judged {
-    let (mut scores, mut errors) = (vec![], vec![]);
-    for (trial, response) in trials.iter().zip(responses) {
-        let Ok(outputs) = ndarray::ArrayView2::from_shape((trial.steps(), network.outputs), &response.read_outs) else {
-            continue;
-        };
-        scores.extend(task.score(trial, outputs));
-        errors.extend(task.error(trial, outputs));
-    }
+pub fn judge(
+    network: &RecurrentNetwork,
+    task: &dyn Task,
+    trials: &[Trial],
+    responses: &[Response<f32>],
+    threads: usize,
+) -> Judged {
+    let judged = parallel::map(trials.len().min(responses.len()), threads, |k| {
+        let shape = (trials[k].steps(), network.outputs);
+        let outputs = ndarray::ArrayView2::from_shape(shape, &responses[k].read_outs);
+        outputs.map_or((None, None), |outputs| task.judge(&trials[k], outputs))
+    });
+    let scores: Vec<f64> = judged.iter().filter_map(|j| j.0).collect();
+    let errors: Vec<f64> = judged.iter().filter_map(|j| j.1).collect();
     let mean = |v: &[f64]| (!v.is_empty()).then(|| v.iter().sum::<f64>() / v.len() as f64);
     Judged { score: mean(&scores), scored: scores.len(), error: mean(&errors) }
 }

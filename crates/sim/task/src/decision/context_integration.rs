@@ -68,19 +68,16 @@ impl Task for ContextIntegration {
 
     fn trial(&self, seed: &Seed) -> Trial {
         let mut stream = seed.stream();
-        let mut steps = |timing: &Timing| timing.steps(self.dt_ms, &mut stream);
-        let (fixation, stimulus, decision) =
-            (steps(&self.fixation), steps(&self.stimulus), steps(&self.decision).max(1));
-        let mut trial =
-            Trial::in_epochs(&[("fixation", fixation), ("stimulus", stimulus), ("decision", decision)], 4, 1);
-        let length = trial.steps();
+        let parts = [("fixation", &self.fixation), ("stimulus", &self.stimulus), ("decision", &self.decision)];
+        let mut trial = Trial::drawn(&parts, self.dt_ms, [4, 1], &mut stream);
+        let (stimulus, decision) = (trial.epoch("stimulus"), trial.epoch("decision"));
         let context = stream.random_range(0..2_usize);
         let mut means = [0.0; 2];
         for mean in &mut means {
             *mean = pick(&self.coherences, &mut stream) * if stream.random_bool(0.5) { 1.0 } else { -1.0 };
         }
         trial.inputs.column_mut(2 + context).fill(1.0);
-        for t in trial.epoch("stimulus") {
+        for t in stimulus.clone() {
             for (k, mean) in means.iter().enumerate() {
                 let noise: f64 = StandardNormal.sample(&mut stream);
                 trial.inputs[[t, k]] = (mean + self.evidence_sd * noise) as f32;
@@ -88,8 +85,8 @@ impl Task for ContextIntegration {
         }
         let answer = means[context].signum() as f32;
         trial.mask.fill(0.0);
-        trial.mask.slice_mut(ndarray::s![..fixation, ..]).fill(1.0);
-        for t in fixation + stimulus..length {
+        trial.mask.slice_mut(ndarray::s![..stimulus.start, ..]).fill(1.0);
+        for t in decision {
             trial.targets[[t, 0]] = answer;
             trial.mask[[t, 0]] = 1.0;
         }

@@ -83,31 +83,23 @@ impl Task for Multisensory {
 
     fn trial(&self, seed: &Seed) -> Trial {
         let mut stream = seed.stream();
-        let mut steps = |timing: &Timing| timing.steps(self.dt_ms, &mut stream);
-        let (fixation, stimulus, decision) =
-            (steps(&self.fixation), steps(&self.stimulus), steps(&self.decision).max(1));
-        let mut trial =
-            Trial::in_epochs(&[("fixation", fixation), ("stimulus", stimulus), ("decision", decision)], 4, 2);
+        let parts = [("fixation", &self.fixation), ("stimulus", &self.stimulus), ("decision", &self.decision)];
+        let mut trial = Trial::drawn(&parts, self.dt_ms, [4, 2], &mut stream);
+        let (stimulus, decision) = (trial.epoch("stimulus"), trial.epoch("decision"));
         let rate_hz = pick(&self.rates_hz, &mut stream);
         let modality = stream.random_range(0..SENSES.len());
         trial.inputs.fill(self.baseline as f32);
         for sense in SENSES[modality] {
             let change = self.gain_per_hz * (rate_hz - self.boundary_hz);
-            for t in trial.epoch("stimulus") {
+            for t in stimulus.clone() {
                 trial.inputs[[t, 2 * sense]] = (self.baseline + 0.5 + change) as f32;
                 trial.inputs[[t, 2 * sense + 1]] = (self.baseline + 0.5 - change) as f32;
             }
         }
         trial.targets.fill(0.2);
-        let length = trial.steps();
-        target_choice(
-            &mut trial,
-            fixation + stimulus..length,
-            0..2,
-            usize::from(rate_hz > self.boundary_hz),
-            [0.2, 1.0],
-        );
-        trial.mask.slice_mut(ndarray::s![fixation..fixation + stimulus, ..]).fill(0.0);
+        let right = usize::from(rate_hz > self.boundary_hz);
+        target_choice(&mut trial, decision, 0..2, right, [0.2, 1.0]);
+        trial.mask.slice_mut(ndarray::s![stimulus, ..]).fill(0.0);
         trial.conditions.insert("modality", modality as f64);
         trial.conditions.insert("rate_hz", rate_hz);
         trial.add_noise(self.input_sd, self.dt_ms / self.tau_ms, &mut stream);

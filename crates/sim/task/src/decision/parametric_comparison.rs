@@ -79,13 +79,14 @@ impl Task for ParametricComparison {
 
     fn trial(&self, seed: &Seed) -> Trial {
         let mut stream = seed.stream();
-        let mut steps = |timing: &Timing| timing.steps(self.dt_ms, &mut stream);
-        let parts = [steps(&self.fixation), steps(&self.stimulus), steps(&self.delay), steps(&self.stimulus)];
-        let decision = steps(&self.decision).max(1);
-        let names = ["fixation", "first", "delay", "second"];
-        let mut list: Vec<_> = names.into_iter().zip(parts).collect();
-        list.push(("decision", decision));
-        let mut trial = Trial::in_epochs(&list, 2, 2);
+        let parts = [
+            ("fixation", &self.fixation),
+            ("first", &self.stimulus),
+            ("delay", &self.delay),
+            ("second", &self.stimulus),
+            ("decision", &self.decision),
+        ];
+        let mut trial = Trial::drawn(&parts, self.dt_ms, [2, 2], &mut stream);
         let first = pick(&self.first_hz, &mut stream);
         let second = first + self.difference_hz * if stream.random_bool(0.5) { 1.0 } else { -1.0 };
         for (epoch, hz) in [("first", first), ("second", second)] {
@@ -97,7 +98,8 @@ impl Task for ParametricComparison {
         }
         let right = usize::from(second > first);
         trial.mask.fill(0.0);
-        trial.mask.slice_mut(ndarray::s![..parts[0], ..]).fill(1.0);
+        let fixation = trial.epoch("fixation");
+        trial.mask.slice_mut(ndarray::s![fixation, ..]).fill(1.0);
         let decision = trial.epoch("decision");
         trial.mask.slice_mut(ndarray::s![decision.clone(), ..]).fill(1.0);
         trial.targets.fill(0.2);

@@ -79,18 +79,15 @@ impl Task for PerceptualDecision {
 
     fn trial(&self, seed: &Seed) -> Trial {
         let mut stream = seed.stream();
-        let mut steps = |timing: &Timing| timing.steps(self.dt_ms, &mut stream);
-        let (fixation, stimulus, decision) =
-            (steps(&self.fixation), steps(&self.stimulus), steps(&self.decision).max(1));
-        let mut trial =
-            Trial::in_epochs(&[("fixation", fixation), ("stimulus", stimulus), ("decision", decision)], 2, 2);
-        let length = trial.steps();
+        let parts = [("fixation", &self.fixation), ("stimulus", &self.stimulus), ("decision", &self.decision)];
+        let mut trial = Trial::drawn(&parts, self.dt_ms, [2, 2], &mut stream);
+        let (stimulus, decision) = (trial.epoch("stimulus"), trial.epoch("decision"));
         let coherence = pick(&self.coherences_percent, &mut stream);
         let right = stream.random_range(0..2_usize);
         let is_catch = self.catch_fraction > 0.0 && stream.random::<f64>() < self.catch_fraction;
         trial.inputs.fill(self.baseline as f32);
         if !is_catch {
-            for t in trial.epoch("stimulus") {
+            for t in stimulus.clone() {
                 for k in 0..2 {
                     let sign = if k == right { 1.0 } else { -1.0 };
                     trial.inputs[[t, k]] = (self.baseline + (1.0 + sign * 3.2 * coherence / 100.0) / 2.0) as f32;
@@ -102,9 +99,9 @@ impl Task for PerceptualDecision {
             trial.conditions.insert("coherence_percent", 0.0);
             trial.conditions.insert("right_choice", -1.0);
         } else {
-            target_choice(&mut trial, fixation + stimulus..length, 0..2, right, LEVELS);
+            target_choice(&mut trial, decision, 0..2, right, LEVELS);
             // While the evidence comes in, nothing is asked.
-            trial.mask.slice_mut(ndarray::s![fixation..fixation + stimulus, ..]).fill(0.0);
+            trial.mask.slice_mut(ndarray::s![stimulus, ..]).fill(0.0);
             trial.conditions.insert("coherence_percent", coherence);
         }
         trial.add_noise(self.input_sd, self.dt_ms / self.tau_ms, &mut stream);

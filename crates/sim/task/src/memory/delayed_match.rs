@@ -71,18 +71,14 @@ impl Task for DelayedMatch {
 
     fn trial(&self, seed: &Seed) -> Trial {
         let mut stream = seed.stream();
-        let mut steps = |timing: &Timing| timing.steps(self.dt_ms, &mut stream);
-        let mut trial = Trial::in_epochs(
-            &[
-                ("fixation", steps(&self.fixation)),
-                ("sample", steps(&self.stimulus)),
-                ("delay", steps(&self.delay)),
-                ("test", steps(&self.stimulus)),
-                ("decision", steps(&self.decision).max(1)),
-            ],
-            self.stimuli + 1,
-            2,
-        );
+        let parts = [
+            ("fixation", &self.fixation),
+            ("sample", &self.stimulus),
+            ("delay", &self.delay),
+            ("test", &self.stimulus),
+            ("decision", &self.decision),
+        ];
+        let mut trial = Trial::drawn(&parts, self.dt_ms, [self.stimuli + 1, 2], &mut stream);
         let sample = stream.random_range(0..self.stimuli);
         let same = stream.random_bool(0.5);
         let other = (sample + stream.random_range(1..self.stimuli)) % self.stimuli;

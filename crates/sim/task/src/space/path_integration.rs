@@ -163,7 +163,7 @@ impl Task for PathIntegration {
     }
 
     fn score(&self, trial: &Trial, outputs: ArrayView2<'_, f32>) -> Option<f64> {
-        Some(f64::from(u8::from(self.error(trial, outputs)? <= self.tolerance_m)))
+        self.judge(trial, outputs).0
     }
 
     fn error(&self, trial: &Trial, outputs: ArrayView2<'_, f32>) -> Option<f64> {
@@ -175,6 +175,11 @@ impl Task for PathIntegration {
             (found[0] - place[0]).hypot(found[1] - place[1])
         });
         Some(miss.sum::<f64>() / trial.places.len() as f64)
+    }
+
+    fn judge(&self, trial: &Trial, outputs: ArrayView2<'_, f32>) -> (Option<f64>, Option<f64>) {
+        let error = self.error(trial, outputs);
+        (error.map(|miss| f64::from(u8::from(miss <= self.tolerance_m))), error)
     }
 
     fn error_unit(&self) -> &'static str {

@@ -4,7 +4,8 @@
 //! softmaxes s(-d^2 / 2 sd^2) - s(-d^2 / 2 ratio sd^2), shifted to be non-negative and normalised (Sorscher et al. 2019);
 //! difference of Gaussians, the same with exp(.) / ratio in place of the second softmax (Schaeffer et al. 2022).
 
-use rheobase_core::{Seed, circular};
+use rheobase_core::vectorised::{Kernel, vectorised};
+use rheobase_core::{Seed, circular, math};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -113,7 +114,52 @@ pub struct Candidates {
     arena: Arena,
     spacing_m: f64,
     places: Vec<[f64; 2]>,
-    codes: Vec<PlaceDistribution>,
+    /// Share of each cell in the code of each place, (cells, places).
+    shares: Vec<f32>,
+    /// Of the code of each place.
+    negative_entropy: Vec<f32>,
+}
+
+/// Sums over cells of share times logit, for every place at once.
+struct Likeness<'a> {
+    shares: &'a [f32],
+    logits: &'a [f32],
+    sums: &'a mut [f32],
+}
+
+impl Kernel for Likeness<'_> {
+    type Output = ();
+    #[inline(always)]
+    fn run(self) {
+        for (shares, logit) in self.shares.chunks_exact(self.sums.len()).zip(self.logits) {
+            self.sums.iter_mut().zip(shares).for_each(|(sum, share)| *sum = share.mul_add(*logit, *sum));
+        }
+    }
+}
+
+/// e^x of every value.
+struct Exponentials<'a>(&'a mut [f64]);
+
+impl Kernel for Exponentials<'_> {
+    type Output = ();
+    #[inline(always)]
+    fn run(self) {
+        self.0.iter_mut().for_each(|v| *v = math::exp(*v));
+    }
+}
+
+/// p ln p of every share; 0 where there is none.
+struct Entropies<'a>(&'a [f32], &'a mut [f64]);
+
+impl Kernel for Entropies<'_> {
+    type Output = ();
+    #[inline(always)]
+    fn run(self) {
+        for (p, out) in self.0.iter().zip(self.1) {
+            let p = f64::from(*p);
+            *out = p * math::ln(p);
+        }
+    }
 }
 
 /// The code of a place over place cells.
@@ -126,7 +172,8 @@ struct PlaceDistribution {
 fn softmax(logits: impl Iterator<Item = f64>) -> Vec<f64> {
     let logits: Vec<f64> = logits.collect();
     let top = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    let mut values: Vec<f64> = logits.iter().map(|l| (l - top).exp()).collect();
+    let mut values: Vec<f64> = logits.iter().map(|l| l - top).collect();
+    vectorised(Exponentials(&mut values));
     let sum: f64 = values.iter().sum();
     values.iter_mut().for_each(|v| *v /= sum);
     values
@@ -223,18 +270,25 @@ impl Code {
             // KL(code || softmax) but for the logarithm of the softmax's sum, which is the same for all places.
             code.negative_entropy - code.shares.iter().zip(logits).map(|(p, y)| p * y).sum::<f32>()
         };
-        let start = candidates.codes.iter().map(far).enumerate().min_by(|a, b| a.1.total_cmp(&b.1));
-        let Some((first, mut least)) = start else { return self.decode(outputs) };
+        let mut sums = vec![0.0; candidates.places.len()];
+        vectorised(Likeness { shares: &candidates.shares, logits, sums: &mut sums });
+        let distances = candidates.negative_entropy.iter().zip(&sums).map(|(entropy, sum)| entropy - sum);
+        let Some((first, _)) = distances.enumerate().min_by(|a, b| a.1.total_cmp(&b.1)) else {
+            return self.decode(outputs);
+        };
+        let mut least = far(&self.distribution(candidates.places[first]));
         let (mut place, mut step) = (candidates.places[first], candidates.spacing_m / 2.0);
         for _ in 0..4 {
-            for k in 0..9 {
+            let mut next = place;
+            for k in (0..9).filter(|k| *k != 4) {
                 let offset = |k: i32| step * f64::from(k - 1);
                 let near = [place[0] + offset(k % 3), place[1] + offset(k / 3)];
                 let distance = far(&self.distribution(near));
                 if distance < least && candidates.arena.wall(near).0 >= 0.0 {
-                    (place, least) = (near, distance);
+                    (next, least) = (near, distance);
                 }
             }
+            place = next;
             step /= 2.0;
         }
         place
@@ -243,7 +297,9 @@ impl Code {
     fn distribution(&self, place: [f64; 2]) -> PlaceDistribution {
         let mut shares = self.encode(place, 0.0);
         shares.truncate(self.centres.len());
-        let negative_entropy = shares.iter().filter(|p| **p > 0.0).map(|p| p * p.ln()).sum();
+        let mut terms = vec![0.0; shares.len()];
+        vectorised(Entropies(&shares, &mut terms));
+        let negative_entropy = terms.iter().sum::<f64>() as f32;
         PlaceDistribution { shares, negative_entropy }
     }
 
@@ -254,8 +310,10 @@ impl Code {
         let along = |k: usize| (k as f64 + 0.5) * spacing_m - arena.half_width_m();
         let all = (0..ALONG * ALONG).map(|k| [along(k % ALONG), along(k / ALONG)]);
         let places: Vec<[f64; 2]> = all.filter(|place| arena.wall(*place).0 >= 0.0).collect();
-        let codes = places.iter().map(|place| self.distribution(*place)).collect();
-        Candidates { arena, spacing_m, places, codes }
+        let codes: Vec<PlaceDistribution> = places.iter().map(|place| self.distribution(*place)).collect();
+        let shares = (0..self.centres.len()).flat_map(|cell| codes.iter().map(move |code| code.shares[cell])).collect();
+        let negative_entropy = codes.iter().map(|code| code.negative_entropy).collect();
+        Candidates { arena, spacing_m, places, shares, negative_entropy }
     }
 
     /// The heading that outputs stand for, where they have head-direction cells.

@@ -83,7 +83,7 @@ impl Kind for FixedPoints {
     type Parameters = FixedPointParameters;
     const ROLE: Role = Role::Analysis;
     const KIND: &'static str = "fixed-points";
-    const VERSION: u32 = 2;
+    const VERSION: u32 = 3;
     const ABOUT: &'static str = "fixed and slow points of a recurrent network, their stability, and line or ring attractors (Sussillo & Barak 2013)";
     const OUTPUTS: &'static [OutputInfo] = &[main_output("fixed points")];
 
@@ -265,6 +265,7 @@ impl Study<'_> {
             outcome.metric("tangent_cosine", Estimate::new(tangent, "tangent cosine", variant, 1, "manifold"));
         }
         self.report_oscillation(outcome);
+        self.report_turning(visited, outcome);
         self.report_selection(outcome)?;
         self.report_basins(visited, outcome)?;
         self.report_table(outcome)
@@ -290,6 +291,24 @@ impl Study<'_> {
                 let estimate = Estimate::new(*hz, "frequency", variant, 1, "point").with_unit("Hz");
                 outcome.metric(&format!("spiral_hz_{k}"), estimate);
             }
+        }
+    }
+
+    /// How fast the state turns about the fixed point nearest to the mean of the visited states, by the slowest mode that turns at all.
+    fn report_turning(&self, visited: &Array2<f64>, outcome: &mut Outcome) {
+        let Some(mean) = visited.mean_axis(ndarray::Axis(0)) else { return };
+        let away = |row: &&Row| (&row.candidate.state - &mean).mapv(|v| v * v).sum();
+        for k in 0..self.sets.len() {
+            let fixed = self.rows.iter().filter(|r| r.input == k && !r.is_slow);
+            let Some(row) = fixed.min_by(|a, b| away(a).total_cmp(&away(b))) else { continue };
+            let Some(mode) = row.linear.values.iter().position(|v| v.im != 0.0) else { continue };
+            let number = |value: f64, what: &str, unit: &str| {
+                let variant = "slowest mode that turns, at the fixed point nearest to the mean of visited states";
+                Estimate::new(value, what, variant, 1, "point").with_unit(unit)
+            };
+            let (hz, ms) = (row.linear.frequency(mode, self.dt_ms / 1e3), row.linear.time_constant(mode, self.dt_ms));
+            outcome.metric(&format!("turning_hz_{k}"), number(hz, "frequency", "Hz"));
+            outcome.metric(&format!("turning_ms_{k}"), number(ms, "time constant, negative where it grows", "ms"));
         }
     }
 

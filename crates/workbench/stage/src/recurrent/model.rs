@@ -150,7 +150,7 @@ impl Kind for RecurrentModel {
         let seed = context.seed.child("test");
         let trials = draw(task, p.test_trials, &seed.child("trials"), threads());
         let responses = trained.respond_to(&trials, &seed);
-        let judged = judge(&trained.network, task, &trials, &responses);
+        let judged = judge(&trained.network, task, &trials, &responses, threads());
         report_score(&judged, task, trials.len(), &mut outcome);
         report_training(&trained, &history, task, &mut outcome)?;
         report_trials(&trained, task, &trials, &responses, &mut outcome)?;

@@ -174,7 +174,7 @@ impl Kind for SpatialTuning {
             (map, score, shuffled)
         });
         let mut outcome = Outcome::default();
-        if let Some(error) = judge(&trained.network, task, &trials, &responses).error {
+        if let Some(error) = judge(&trained.network, task, &trials, &responses, threads()).error {
             let what = ("mean distance between place and answer", "m");
             metric(&mut outcome, "position_error_m", error, what, (trials.len(), "trials"));
         }
