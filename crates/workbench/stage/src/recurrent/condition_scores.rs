@@ -2,9 +2,9 @@
 //! or sequence.
 
 use ndarray::ArrayView2;
-use rheobase_core::Estimate;
 use rheobase_core::inference::t_interval;
-use rheobase_core::statistics::mean;
+use rheobase_core::statistics::{mean, wilson_interval};
+use rheobase_core::{Estimate, Interval};
 use rheobase_data::Table;
 use rheobase_pipeline::{Complaint, Context, Input, Outcome, OutputInfo, Role, StageError};
 use rheobase_rate::recurrent::Response;
@@ -67,7 +67,7 @@ impl Kind for ConditionScores {
         let (mut bars, mut table) = (vec![], [vec![], vec![], vec![]]);
         for (value, of) in divide(&own, &p.by)? {
             let scores: Vec<f64> = of.iter().map(|k| judged.scores[*k]).collect();
-            let interval = t_interval(&scores);
+            let interval = interval(&scores);
             let variant = format!("mean of fresh trials with {} = {value}", p.by);
             let mut estimate = Estimate::new(mean(&scores), judged.what, &variant, scores.len(), "trials");
             estimate.interval = interval.clone();
@@ -94,6 +94,15 @@ impl Kind for ConditionScores {
         }
         Ok(outcome)
     }
+}
+
+/// Of a mean: Wilson's where every trial is right or wrong, which has a width even if all are right, Student's otherwise.
+fn interval(scores: &[f64]) -> Option<Interval> {
+    if scores.iter().all(|s| *s == 0.0 || *s == 1.0) {
+        let right = scores.iter().filter(|s| **s == 1.0).count();
+        return Some(wilson_interval(right, scores.len()));
+    }
+    t_interval(scores)
 }
 
 /// Trials by their value of a column, in its order.
@@ -175,6 +184,15 @@ impl Judged {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn all_right_is_not_certain() {
+        let found = interval(&[1.0; 20]).unwrap();
+        // Wilson: n / (n + z^2) for 20 of 20.
+        assert!((found.low - 20.0 / (20.0 + 1.96 * 1.96)).abs() < 1e-3 && found.high > 0.999, "{found:?}");
+        let shares = interval(&[0.5, 0.7, 0.9]).unwrap();
+        assert!(shares.low < 0.5 && shares.high > 0.9, "{shares:?}");
+    }
 
     #[test]
     fn trials_are_divided_by_value_and_numbers_are_no_conditions() {
