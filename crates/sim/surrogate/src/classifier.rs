@@ -19,7 +19,7 @@ use crate::{Error, Result};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct PatternTraining {
-    /// Steps of training.
+    /// Steps of training; with none the network stays as it was drawn, for controls.
     pub iterations: usize,
     /// Patterns of a step.
     pub batch: usize,

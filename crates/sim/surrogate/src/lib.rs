@@ -14,6 +14,7 @@
 //! | [`copies`] | copies of a neuron or of its surrogate that go on a millisecond at a time |
 //! | [`circuit`] | such copies inside a network of point neurons |
 //! | [`classifier`] | the same networks as judges of spike patterns |
+//! | [`probe`] | surrogate and neuron for instruments that show images |
 //! | [`input_map`] | which input precedes a spike, and inputs that are cut off |
 
 pub mod circuit;
@@ -27,6 +28,7 @@ pub mod learner;
 pub mod loss;
 pub mod metrics;
 pub mod network;
+pub mod probe;
 pub mod published;
 mod schedule;
 pub mod spikes;

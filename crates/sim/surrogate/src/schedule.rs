@@ -23,8 +23,8 @@ impl Schedule {
     /// Refuses what cannot be.
     pub fn check(&self) -> Result<()> {
         let fail = |message: String| Err(Error::Description(message));
-        if self.iterations == 0 || self.report_every == 0 {
-            return fail("iterations and report_every must be at least 1".into());
+        if self.report_every == 0 {
+            return fail("report_every must be at least 1".into());
         }
         if !(self.rate > 0.0 && self.final_rate > 0.0 && self.rate.is_finite() && self.final_rate <= self.rate) {
             let (rate, last) = (self.rate, self.final_rate);

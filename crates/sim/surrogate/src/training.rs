@@ -33,7 +33,7 @@ pub enum Steps {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Training {
-    /// Steps of training.
+    /// Steps of training; with none the network stays as it was drawn, for controls.
     pub iterations: usize,
     /// Windows of a step.
     #[serde(default = "batch")]

@@ -1,15 +1,17 @@
 //! The artifacts that nodes hand to each other: how each is written into and read from a result.
 
 use ndarray::{Array2, ArrayD, Ix2, IxDyn};
-use rheobase_core::Stimulus;
+use rheobase_core::{Lesion, Stimulus};
 use rheobase_data::npy::Array;
 use rheobase_pipeline::{Artifact, InputHandle, Outcome, OutputInfo, StageError};
 use rheobase_rate::training::Samples;
 use rheobase_rate::{Model, NamedArray};
+use rheobase_surrogate::probe::{NeuronProbe, SurrogateProbe};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::{Deserialize, Serialize};
 
-use crate::kind::failed;
+use crate::kind::{failed, threads};
+use crate::surrogate::{NeuronOrSurrogate, load_neuron_or_surrogate_if_any};
 
 /// Outputs of every data node: all images, and each part of the division into training and test images.
 pub const DATASET_OUTPUTS: &[OutputInfo] = &[
@@ -26,11 +28,20 @@ impl Artifact for Dataset {
     const ACCEPTS: &'static [&'static str] = &["a data set"];
 }
 
-/// Something that can be shown stimuli and recorded from.
+/// Something that can be shown the frames of a data set and recorded from: networks see images, surrogates and the neurons of trials see
+/// windows of input spikes.
 #[derive(Debug)]
 pub struct Probed;
 
 impl Artifact for Probed {
+    const ACCEPTS: &'static [&'static str] = &["a model", "a recurrent network", "a surrogate", "trials of a neuron"];
+}
+
+/// A network that can be shown any image.
+#[derive(Debug)]
+pub struct Seeing;
+
+impl Artifact for Seeing {
     const ACCEPTS: &'static [&'static str] = &["a model", "a recurrent network"];
 }
 
@@ -152,6 +163,17 @@ pub fn store_model(model: &Model, outcome: &mut Outcome) -> Result<(), StageErro
     outcome.files.insert(MODEL.into(), serde_json::to_vec_pretty(model).map_err(failed)?);
     outcome.files.insert("weights.safetensors".into(), to_safetensors(&model.arrays())?);
     Ok(())
+}
+
+/// Reads whatever can be recorded from.
+pub fn load_probe(input: &InputHandle) -> Result<Box<dyn Lesion>, StageError> {
+    Ok(match load_neuron_or_surrogate_if_any(input)? {
+        None => Box::new(load_model(input)?),
+        Some(NeuronOrSurrogate::Neuron(neuron)) => Box::new(NeuronProbe { neuron, threads: threads() }),
+        Some(NeuronOrSurrogate::Surrogate(surrogate)) => {
+            Box::new(SurrogateProbe { surrogate: *surrogate, threads: threads() })
+        }
+    })
 }
 
 /// Reads the model of a result.

@@ -35,6 +35,7 @@ static STAGES: &[&dyn Stage] = &[
     &Adapter::<data::DissimilaritiesKind>::NEW,
     &Adapter::<cell::CellKind>::NEW,
     &Adapter::<surrogate::NeuronTrials>::NEW,
+    &Adapter::<surrogate::SpikeWindows>::NEW,
     &Adapter::<surrogate::SpokenDigitsKind>::NEW,
     &Adapter::<model::Network>::NEW,
     &Adapter::<recurrent::RecurrentModel>::NEW,

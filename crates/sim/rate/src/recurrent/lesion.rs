@@ -6,14 +6,12 @@
 
 use std::ops::Range;
 
-use rand::seq::SliceRandom;
-use rand_distr::{Distribution, StandardNormal};
-use rheobase_core::statistics::{mean, variance};
 use rheobase_core::{LesionManner, Seed};
 use rheobase_task::Trial;
 
 use super::loss::{Batch, Response};
 use super::network::{RecurrentNetwork, Wiring};
+use super::replacement::{Replacement, spread};
 use crate::{Error, Result};
 
 /// A network with trials that it solved intact.
@@ -42,16 +40,8 @@ impl<'a> Intact<'a> {
     ) -> Self {
         let batch = Batch { trials, noise: *noise };
         let responses = batch.run(network, parameters, threads);
-        let of_unit = |unit: usize| -> Vec<f64> {
-            let steps = responses.iter().flat_map(|r| r.units.chunks_exact(network.units).skip(1));
-            steps.map(|outputs| f64::from(outputs[unit])).collect()
-        };
-        let (mean, sd) = (0..network.units)
-            .map(|unit| {
-                let values = of_unit(unit);
-                (mean(&values), variance(&values, 0).sqrt())
-            })
-            .unzip();
+        let outputs: Vec<&[f32]> = responses.iter().map(|r| &r.units[network.units..]).collect();
+        let (mean, sd) = spread(&outputs, network.units);
         Self { network, parameters, batch, threads, responses, mean, sd }
     }
 
@@ -71,70 +61,14 @@ impl<'a> Intact<'a> {
             return Err(Error::Architecture(format!("there is no unit {unit} to lesion; the network has {n}, from 0")));
         }
         let windows: Vec<Range<usize>> = self.batch.trials.iter().map(when).collect();
-        let replacement = self.replacement(units, manner, seed);
+        let outputs: Vec<&[f32]> = self.responses.iter().map(|r| &r.units[n..]).collect();
+        let replacement = Replacement::new(units, manner, seed, &outputs, (&self.mean, &self.sd));
         let changed = self.batch.run_with(self.network, self.parameters, self.threads, |trial, step, outputs| {
             if windows[trial].contains(&step) {
-                for (k, unit) in units.iter().enumerate() {
-                    outputs[*unit] = replacement.of(k, trial, step, outputs[*unit]);
-                }
+                replacement.apply(trial, step, outputs);
             }
         });
         Ok(changed)
-    }
-
-    fn replacement(&self, units: &[usize], manner: LesionManner, seed: &Seed) -> Replacement {
-        match manner {
-            LesionManner::Silence => Replacement::Constant(vec![0.0; units.len()]),
-            LesionManner::ClampToMean => Replacement::Constant(units.iter().map(|u| self.mean[*u] as f32).collect()),
-            LesionManner::Noise { relative_sd } => {
-                let of_trial = |trial: usize| -> Vec<f32> {
-                    let mut stream = seed.child("noise").index(trial).stream();
-                    let steps = self.batch.trials[trial].steps();
-                    let mut draw = |unit: &usize| {
-                        let normal: f64 = StandardNormal.sample(&mut stream);
-                        (relative_sd * self.sd[*unit] * normal) as f32
-                    };
-                    (0..steps).flat_map(|_| units.iter().map(&mut draw).collect::<Vec<_>>()).collect()
-                };
-                Replacement::Added {
-                    units: units.len(),
-                    by_trial: (0..self.batch.trials.len()).map(of_trial).collect(),
-                }
-            }
-            LesionManner::Permute => {
-                let mut other: Vec<usize> = (0..self.batch.trials.len()).collect();
-                other.shuffle(&mut seed.child("permutation").stream());
-                let n = self.network.units;
-                let of_trial = |trial: &usize| -> Vec<f32> {
-                    let steps = self.responses[*trial].units.chunks_exact(n).skip(1);
-                    steps.flat_map(|outputs| units.iter().map(|u| outputs[*u]).collect::<Vec<_>>()).collect()
-                };
-                Replacement::Taken { units: units.len(), by_trial: other.iter().map(of_trial).collect() }
-            }
-        }
-    }
-}
-
-/// What stands in for the outputs of lesioned units.
-enum Replacement {
-    /// One value for each unit.
-    Constant(Vec<f32>),
-    /// What is added in each trial, (steps, units).
-    Added { units: usize, by_trial: Vec<Vec<f32>> },
-    /// Outputs of another trial, (steps, units); its last step goes on where it is shorter.
-    Taken { units: usize, by_trial: Vec<Vec<f32>> },
-}
-
-impl Replacement {
-    fn of(&self, k: usize, trial: usize, step: usize, output: f32) -> f32 {
-        match self {
-            Self::Constant(values) => values[k],
-            Self::Added { units, by_trial } => output + by_trial[trial][step * units + k],
-            Self::Taken { units, by_trial } => {
-                let own = &by_trial[trial];
-                own[step.min(own.len() / units - 1) * units + k]
-            }
-        }
     }
 }
 

@@ -11,6 +11,7 @@
 //! | [`pass`] | forward and back through time |
 //! | [`loss`] | batches of trials, task losses, cost and gradient |
 //! | [`lesion`] | units silenced, clamped, noised or permuted in any window of a trial; weights removed |
+//! | [`replacement`] | what stands in for the outputs of lesioned units |
 //! | [`linearised`] | the network as a dynamical system, Jacobians, real-time recurrent learning |
 //! | [`penalty`] | rate, weight, wiring, smooth dynamics, vanishing gradients |
 //! | [`training`] | iterations, schedules, clipping, checkpoints, early stop |
@@ -29,6 +30,7 @@ pub mod pass;
 pub mod penalty;
 pub mod perturbation;
 mod readout;
+pub mod replacement;
 pub mod reservoir;
 pub mod row_reader;
 pub mod training;

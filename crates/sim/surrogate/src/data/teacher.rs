@@ -20,7 +20,7 @@ pub struct Response {
 }
 
 /// A neuron that can be shown input spikes.
-pub trait Teacher: Sync {
+pub trait Teacher: Send + Sync {
     /// Number of inputs.
     fn inputs(&self) -> usize;
     /// Inputs whose rates wander together.

@@ -7,12 +7,14 @@
 //! | [`recurrent`] | LSTM and GRU baselines |
 //! | [`convolution`], [`kernels`] | the loops they are made of |
 //! | [`tensors`] | the convolutional network on burn tensors, for accelerators |
+//! | [`layers`] | what is inside in the last millisecond, and lesions |
 //! | [`stream`] | copies of a network that go on one millisecond at a time |
 
 pub mod convolution;
 pub mod elm;
 mod groups;
 pub mod kernels;
+pub mod layers;
 pub mod recurrent;
 pub mod stream;
 pub mod tcn;

@@ -1,13 +1,16 @@
 //! LSTM and GRU baselines: the recurrent loop of the rate crate, fed with spikes.
 
 use rheobase_core::{Seed, parallel};
+use rheobase_rate::recurrent::lesion::Intact;
 use rheobase_rate::recurrent::pass::{Chunk, Prepared, Trajectory};
 use rheobase_rate::recurrent::{Cell, Initial, RecurrentNetwork, Wiring, initial_parameters};
 use rheobase_rate::scalar::Scalar;
+use rheobase_task::Trial;
 use serde::{Deserialize, Serialize};
 
 use super::Shape;
 use super::groups::{exchange, group, groups, sum_of_parts};
+use super::layers::Lesioned;
 use crate::spikes::SpikeBatch;
 use crate::{Error, Result};
 
@@ -26,6 +29,13 @@ pub struct Recurrent {
 
 /// What a forward pass leaves for the way back, one for each group of rows.
 pub struct Tape<F>(Vec<(Chunk<F>, Trajectory<F>)>);
+
+impl<F: Scalar> Tape<F> {
+    /// Outputs of the units, (steps + 1, rows, units) for each group of rows.
+    pub(super) fn outputs(&self) -> impl Iterator<Item = &[F]> {
+        self.0.iter().map(|(_, trajectory)| trajectory.outputs.as_slice())
+    }
+}
 
 impl Recurrent {
     pub(super) fn network(&self) -> RecurrentNetwork {
@@ -114,5 +124,29 @@ impl Recurrent {
             let by = prepared.backward(chunk, trajectory, &errors, silent, &[], None);
             network.pull_back(weights, by)
         }))
+    }
+
+    /// Outputs (rows, steps, heads) while units are lesioned.
+    ///
+    /// # Errors
+    /// If a unit does not exist.
+    pub(super) fn lesioned(
+        &self,
+        weights: &[Vec<f32>],
+        batch: &SpikeBatch,
+        lesion: Lesioned<'_>,
+        threads: usize,
+    ) -> Result<Vec<f32>> {
+        let mut trials = vec![Trial::blank(batch.steps, self.inputs, self.heads); batch.rows];
+        for input in 0..self.inputs {
+            for &(row, step) in batch.of_input(input) {
+                trials[row as usize].inputs[[step as usize, input]] += 1.0;
+            }
+        }
+        let network = self.network();
+        // These units have no noise of their own.
+        let intact = Intact::run(&network, weights, &trials, &Seed::root(0), threads);
+        let changed = intact.lesioned(lesion.units, |trial| 0..trial.steps(), lesion.manner, &lesion.seed)?;
+        Ok(changed.into_iter().flat_map(|response| response.read_outs).collect())
     }
 }

@@ -59,6 +59,13 @@ pub struct Tcn {
 /// What a forward pass leaves for the way back: the output of every layer, padded for the next.
 pub struct Tape<F>(Vec<Frames<F>>);
 
+impl<F> Tape<F> {
+    /// The output of a layer, counted from 0.
+    pub(super) fn layer(&self, layer: usize) -> &Frames<F> {
+        &self.0[layer]
+    }
+}
+
 impl Tcn {
     /// Refuses what cannot be.
     ///
@@ -122,6 +129,17 @@ impl Tcn {
 
     /// Outputs (rows, steps, heads), and what the way back needs.
     pub fn forward<F: Scalar>(&self, weights: &[Vec<F>], batch: &SpikeBatch, threads: usize) -> (Vec<F>, Tape<F>) {
+        self.forward_with(weights, batch, threads, |_, _| {})
+    }
+
+    /// The same while `intervene` changes what each layer, counted from 0, says to the next and to the outputs.
+    pub fn forward_with<F: Scalar>(
+        &self,
+        weights: &[Vec<F>],
+        batch: &SpikeBatch,
+        threads: usize,
+        mut intervene: impl FnMut(usize, &mut Frames<F>),
+    ) -> (Vec<F>, Tape<F>) {
         let (rows, steps) = (batch.rows, batch.steps);
         let mut layers: Vec<Frames<F>> = Vec::with_capacity(self.kernels.len());
         let below: F = self.activation.slope_below();
@@ -140,6 +158,7 @@ impl Tcn {
             if self.activation != Activation::Linear {
                 frames.for_each_row(threads, |_, row| rectify(row, below));
             }
+            intervene(l, &mut frames);
             layers.push(frames);
         }
         let outputs = self.read_out(weights, &layers[layers.len() - 1]);

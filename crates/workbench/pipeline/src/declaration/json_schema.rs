@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde_json::{Value as Json, json};
 
 use crate::declaration::Header;
+use crate::declaration::shared_schemas::with_definitions;
 use crate::expectation::Expectation;
 use crate::registry::{Registry, Role, Stage};
 
@@ -16,7 +17,7 @@ pub fn schema_of<T: JsonSchema>() -> Json {
     settings.into_generator().into_root_schema_for::<T>().to_value()
 }
 
-/// The JSON schema (draft 7) of whole pipeline files.
+/// The JSON schema (draft 7) of whole pipeline files; what several kinds of nodes take stands once, under `definitions`.
 pub fn pipeline_schema(registry: Registry) -> Json {
     let mut properties = serde_json::Map::new();
     properties.insert("pipeline".into(), schema_of::<Header>());
@@ -38,14 +39,14 @@ pub fn pipeline_schema(registry: Registry) -> Json {
             "additionalProperties": { "type": "array", "minItems": 1 }
         }),
     );
-    json!({
+    with_definitions(json!({
         "$schema": "http://json-schema.org/draft-07/schema#",
         "title": "Rheobase pipeline",
         "type": "object",
         "properties": properties,
         "required": ["pipeline"],
         "additionalProperties": false
-    })
+    }))
 }
 
 fn node_schema(stage: &'static dyn Stage) -> Json {

@@ -3,6 +3,7 @@
 mod expectations;
 mod json_schema;
 mod references;
+mod shared_schemas;
 mod swept;
 
 use std::cell::OnceCell;

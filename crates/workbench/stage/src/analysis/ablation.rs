@@ -5,7 +5,7 @@ use rheobase_ablation::effect::{Performance, TestSet};
 use rheobase_ablation::selectivity::class_selectivity;
 use rheobase_ablation::single::{UnitEffect, single_unit_effects};
 use rheobase_core::statistics::{mean, quantile, spearman, variance, wilson_interval};
-use rheobase_core::{Estimate, Interval, LesionManner, NullDistribution, Probe};
+use rheobase_core::{Estimate, Interval, LesionManner, NullDistribution};
 use rheobase_data::Table;
 use rheobase_pipeline::{Context, Input, Outcome, OutputInfo, Role, StageError};
 use rheobase_report::figure::{Chart, Marks, Series};
@@ -13,7 +13,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::analysis::layer_of;
-use crate::artifact::{Dataset, Images, Probed, load_model};
+use crate::artifact::{Dataset, Images, Probed, load_probe};
 use crate::kind::{Kind, failed, main_output};
 
 /// What is done to a unit.
@@ -112,8 +112,8 @@ impl Kind for Ablation {
     const OUTPUTS: &'static [OutputInfo] = &[main_output("lesion effects")];
 
     fn run(p: &AblationParameters, context: &Context<'_>) -> Result<Outcome, StageError> {
-        let model = load_model(context.input(&p.of)?)?;
-        let layer = layer_of(&model, p.layer.as_deref())?;
+        let model = load_probe(context.input(&p.of)?)?;
+        let layer = layer_of(&*model, p.layer.as_deref())?;
         let images = Images::load(context.input(&p.on)?)?;
         if images.labels.is_empty() {
             return Err(StageError::Failed(
@@ -127,7 +127,7 @@ impl Kind for Ablation {
         let manner = p.manner.lesion();
         let seed = context.seed.child("lesion");
         let (intact, effects) =
-            single_unit_effects(&model, test, &layer, manner, &seed, context.progress).map_err(stopped)?;
+            single_unit_effects(&*model, test, &layer, manner, &seed, context.progress).map_err(stopped)?;
         let activity = model.record(&stimulus, &layer)?;
         let selectivity = class_selectivity(activity.samples(), &labels).map_err(failed)?;
         let score: Vec<f64> = match p.order_by {
@@ -137,7 +137,7 @@ impl Kind for Ablation {
         let mut order: Vec<usize> = (0..score.len()).collect();
         order.sort_by(|&a, &b| score[b].total_cmp(&score[a]));
         let curve =
-            cumulative_ablation(&model, test, &layer, &order, p.points, p.controls, manner, &seed, context.progress)
+            cumulative_ablation(&*model, test, &layer, &order, p.points, p.controls, manner, &seed, context.progress)
                 .map_err(stopped)?;
         report(p, &layer, &intact, &effects, &selectivity, &curve)
     }

@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::classification::named;
-use crate::artifact::{Dataset, Images, Probed, load_model};
+use crate::artifact::{Dataset, Images, Seeing, load_model};
 use crate::draw::{chart, series};
 use crate::kind::{Kind, complaint, main_output};
 
@@ -21,7 +21,7 @@ pub struct AccuracyCurvesParameters {
     /// Labelled images; those for testing are used.
     pub on: Input<Dataset>,
     /// Models of each line, by the line's name; a line of one model is a point.
-    pub lines: BTreeMap<String, Vec<Input<Probed>>>,
+    pub lines: BTreeMap<String, Vec<Input<Seeing>>>,
 }
 
 /// Curves of accuracy.

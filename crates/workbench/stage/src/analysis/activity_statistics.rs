@@ -1,14 +1,14 @@
 //! Statistics of activity over a data set: kurtosis and sparseness.
 
 use rheobase_core::statistics::{median, quantile};
-use rheobase_core::{Estimate, Interval, Probe};
+use rheobase_core::{Estimate, Interval};
 use rheobase_data::Table;
 use rheobase_pipeline::{Context, Input, Outcome, OutputInfo, Role, StageError};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::analysis::layer_of;
-use crate::artifact::{Dataset, Images, Probed, load_model};
+use crate::artifact::{Dataset, Images, Probed, load_probe};
 use crate::kind::{Kind, main_output};
 
 /// Parameters of `activity-statistics`.
@@ -44,8 +44,8 @@ impl Kind for ActivityStatistics {
     const OUTPUTS: &'static [OutputInfo] = &[main_output("activity statistics")];
 
     fn run(p: &ActivityStatisticsParameters, context: &Context<'_>) -> Result<Outcome, StageError> {
-        let model = load_model(context.input(&p.of)?)?;
-        let layer = layer_of(&model, p.layer.as_deref())?;
+        let model = load_probe(context.input(&p.of)?)?;
+        let layer = layer_of(&*model, p.layer.as_deref())?;
         let images = Images::load(context.input(&p.stimuli)?)?;
         let rows: Vec<usize> = images.held_out().into_iter().take(p.images).collect();
         let activity = model.record(&images.stimulus(&rows)?, &layer)?;

@@ -3,13 +3,12 @@
 use ndarray::Array2;
 use rheobase_core::{Estimate, Probe};
 use rheobase_pipeline::{Context, Input, Outcome, OutputInfo, Role, StageError};
-use rheobase_rate::Model;
 use rheobase_report::figure::Heatmap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::analysis::share;
-use crate::artifact::{Dataset, Images, Probed, load_model};
+use crate::artifact::{Dataset, Images, Probed, load_probe};
 use crate::kind::{Kind, failed, main_output};
 
 /// Parameters of `classification`.
@@ -35,7 +34,7 @@ impl Kind for Classification {
     const OUTPUTS: &'static [OutputInfo] = &[main_output("classification")];
 
     fn run(p: &ClassificationParameters, context: &Context<'_>) -> Result<Outcome, StageError> {
-        let model = load_model(context.input(&p.of)?)?;
+        let model = load_probe(context.input(&p.of)?)?;
         let images = Images::load(context.input(&p.on)?)?;
         if images.labels.is_empty() {
             return Err(StageError::Failed("the data set has no classes to name".into()));
@@ -43,7 +42,7 @@ impl Kind for Classification {
         let mut outcome = Outcome::default();
         let mut accuracy = [f64::NAN; 2];
         for (k, name, variant) in [(0, "train_accuracy", "training images"), (1, "test_accuracy", "test images")] {
-            let named = named(&model, &images, &images.part(k == 1))?;
+            let named = named(&*model, &images, &images.part(k == 1))?;
             let right = named.iter().filter(|(label, name)| label == name).count();
             if named.is_empty() {
                 continue;
@@ -70,7 +69,7 @@ impl Kind for Classification {
 }
 
 /// The class of each image and the one that the model names; the first of equals counts.
-pub(super) fn named(model: &Model, images: &Images, rows: &[usize]) -> Result<Vec<(usize, usize)>, StageError> {
+pub(super) fn named(model: &dyn Probe, images: &Images, rows: &[usize]) -> Result<Vec<(usize, usize)>, StageError> {
     let last = model.layers().pop().ok_or_else(|| StageError::Failed("the model has no layer".into()))?;
     if last.units != images.class_names.len() {
         let (units, classes) = (last.units, images.class_names.len());

@@ -1,7 +1,7 @@
 //! Classes read out of each layer, on images that were left out of learning.
 
+use rheobase_core::Estimate;
 use rheobase_core::statistics::wilson_interval;
-use rheobase_core::{Estimate, Probe};
 use rheobase_data::Table;
 use rheobase_decoding::classify::{Classifier, chance, decode, grouped_folds, null_of};
 use rheobase_pipeline::{Context, Input, Outcome, OutputInfo, Role, StageError};
@@ -9,7 +9,7 @@ use rheobase_report::figure::{Bar, Bars, Heatmap};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::artifact::{Dataset, Images, Probed, load_model};
+use crate::artifact::{Dataset, Images, Probed, load_probe};
 use crate::kind::{Kind, failed, main_output, threads};
 
 /// The classifier.
@@ -100,7 +100,7 @@ impl Kind for Decode {
     const OUTPUTS: &'static [OutputInfo] = &[main_output("decoding")];
 
     fn run(p: &DecodeParameters, context: &Context<'_>) -> Result<Outcome, StageError> {
-        let model = load_model(context.input(&p.of)?)?;
+        let model = load_probe(context.input(&p.of)?)?;
         let images = Images::load(context.input(&p.on)?)?;
         if images.labels.is_empty() {
             return Err(StageError::Failed("the data set has no classes to decode".into()));

@@ -16,7 +16,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::analysis::{chosen_units, frame_shape, layer_of, poisson_counts};
-use crate::artifact::{Probed, load_model};
+use crate::artifact::{Seeing, load_model};
 use crate::kind::{Kind, failed, main_output};
 
 /// Parameters of `filter-estimates`.
@@ -24,7 +24,7 @@ use crate::kind::{Kind, failed, main_output};
 #[serde(deny_unknown_fields)]
 pub struct FilterEstimatesParameters {
     /// The model.
-    pub of: Input<Probed>,
+    pub of: Input<Seeing>,
     /// The layer; the first by default.
     #[serde(default)]
     pub layer: Option<String>,

@@ -7,17 +7,16 @@ use rheobase_ablation::interaction::{Shapley, pair_interaction, shapley_values};
 use rheobase_ablation::selectivity::{class_d_prime, class_selectivity};
 use rheobase_ablation::single::single_unit_effects;
 use rheobase_core::statistics::{mean, variance, wilson_interval};
-use rheobase_core::{Estimate, LesionManner, NullDistribution, Probe, Seed};
+use rheobase_core::{Estimate, Lesion, LesionManner, NullDistribution, Seed};
 use rheobase_data::Table;
 use rheobase_pipeline::{Context, Input, Outcome, OutputInfo, Role, StageError};
-use rheobase_rate::Model;
 use rheobase_report::figure::{Bar, Bars, Heatmap};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::analysis::ablation::{Manner, stopped};
 use crate::analysis::layer_of;
-use crate::artifact::{Dataset, Images, Probed, load_model};
+use crate::artifact::{Dataset, Images, Probed, load_probe};
 use crate::kind::{Kind, failed, main_output};
 
 /// Score by which units are put into groups.
@@ -93,8 +92,8 @@ impl Kind for LesionGroups {
     const OUTPUTS: &'static [OutputInfo] = &[main_output("lesion effects")];
 
     fn run(p: &LesionGroupsParameters, context: &Context<'_>) -> Result<Outcome, StageError> {
-        let model = load_model(context.input(&p.of)?)?;
-        let layer = layer_of(&model, p.layer.as_deref())?;
+        let model = load_probe(context.input(&p.of)?)?;
+        let layer = layer_of(&*model, p.layer.as_deref())?;
         let images = Images::load(context.input(&p.on)?)?;
         if images.labels.is_empty() {
             let reason = "lesions are judged by classification, but the data set has no classes";
@@ -125,7 +124,7 @@ impl Kind for LesionGroups {
             }
             Score::Importance => {
                 let (_, effects) =
-                    single_unit_effects(&model, test, &layer, manner, &seed, context.progress).map_err(stopped)?;
+                    single_unit_effects(&*model, test, &layer, manner, &seed, context.progress).map_err(stopped)?;
                 effects.iter().map(|e| e.loss_change_nats).collect()
             }
         };
@@ -136,14 +135,16 @@ impl Kind for LesionGroups {
             neighbours: 5,
         };
         let (intact, effects) =
-            group_effects(&model, test, (&layer, &groups), manner, controls, &seed, context.progress)
+            group_effects(&*model, test, (&layer, &groups), manner, controls, &seed, context.progress)
                 .map_err(stopped)?;
         let shapley = (p.shapley_orders > 0)
-            .then(|| shapley_values(&model, test, (&layer, &groups), manner, p.shapley_orders, &seed, context.progress))
+            .then(|| {
+                shapley_values(&*model, test, (&layer, &groups), manner, p.shapley_orders, &seed, context.progress)
+            })
             .transpose()
             .map_err(stopped)?;
-        let interactions = interactions(&model, test, (&layer, &groups), manner, &seed, context)?;
-        let layers = layer_effects(&model, test, manner, &seed, context.progress).map_err(stopped)?;
+        let interactions = interactions(&*model, test, (&layer, &groups), manner, &seed, context)?;
+        let layers = layer_effects(&*model, test, manner, &seed, context.progress).map_err(stopped)?;
         let mut outcome = Outcome::default();
         let n = labels.len();
         let right = intact.correct.iter().filter(|c| **c).count();
@@ -162,7 +163,7 @@ impl Kind for LesionGroups {
 
 /// What losing two groups together adds to the sum of losing each, in nats; 0 on the diagonal.
 fn interactions(
-    model: &Model,
+    model: &dyn Lesion,
     test: TestSet<'_>,
     (layer, groups): (&str, &[Group]),
     manner: LesionManner,

@@ -35,7 +35,7 @@ use rheobase_pipeline::StageError;
 use rheobase_rate::Model;
 
 /// The layer asked for, or the first.
-fn layer_of(model: &Model, layer: Option<&str>) -> Result<String, StageError> {
+fn layer_of(model: &dyn Probe, layer: Option<&str>) -> Result<String, StageError> {
     match layer {
         Some(name) => Ok(rheobase_core::require_layer(model, name)?.name),
         None => {

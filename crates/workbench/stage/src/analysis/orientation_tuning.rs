@@ -14,7 +14,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::analysis::{frame_shape, layer_of, share};
-use crate::artifact::{Probed, load_model};
+use crate::artifact::{Seeing, load_model};
 use crate::kind::{Kind, failed, main_output};
 
 /// Parameters of `orientation-tuning`.
@@ -22,7 +22,7 @@ use crate::kind::{Kind, failed, main_output};
 #[serde(deny_unknown_fields)]
 pub struct OrientationTuningParameters {
     /// The model.
-    pub of: Input<Probed>,
+    pub of: Input<Seeing>,
     /// The layer; the first by default.
     #[serde(default)]
     pub layer: Option<String>,

@@ -3,7 +3,7 @@
 use ndarray::{Array2, Axis, s};
 use rand::seq::SliceRandom;
 use rheobase_core::statistics::median;
-use rheobase_core::{Estimate, NullDistribution, Probe};
+use rheobase_core::{Estimate, NullDistribution};
 use rheobase_data::Table;
 use rheobase_decoding::structure::{adjusted_rand, gaussian_mixture, independent_components, k_means, t_sne};
 use rheobase_pipeline::{Complaint, Context, Input, Outcome, OutputInfo, Role, StageError};
@@ -13,7 +13,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::analysis::layer_of;
-use crate::artifact::{Dataset, Images, Probed, load_model};
+use crate::artifact::{Dataset, Images, Probed, load_probe};
 use crate::draw::{chart, series};
 use crate::kind::{Kind, complaint, failed, main_output};
 
@@ -89,8 +89,8 @@ impl Kind for PopulationStructure {
     }
 
     fn run(p: &PopulationStructureParameters, context: &Context<'_>) -> Result<Outcome, StageError> {
-        let model = load_model(context.input(&p.of)?)?;
-        let layer = layer_of(&model, p.layer.as_deref())?;
+        let model = load_probe(context.input(&p.of)?)?;
+        let layer = layer_of(&*model, p.layer.as_deref())?;
         let images = Images::load(context.input(&p.on)?)?;
         if images.labels.is_empty() {
             return Err(StageError::Failed("the data set has no classes to hold the groups against".into()));

@@ -4,14 +4,14 @@
 use ndarray::Array3;
 use rand::seq::SliceRandom;
 use rand_distr::{Distribution, Poisson};
-use rheobase_core::{Estimate, Probe};
+use rheobase_core::Estimate;
 use rheobase_data::Table;
 use rheobase_pipeline::{Context, Input, Outcome, OutputInfo, Role, StageError};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::analysis::layer_of;
-use crate::artifact::{Dataset, Images, Probed, load_model};
+use crate::artifact::{Dataset, Images, Probed, load_probe};
 use crate::data::responses::Presentations;
 use crate::kind::{Kind, main_output};
 
@@ -69,8 +69,8 @@ impl Kind for RecordedUnits {
     const OUTPUTS: &'static [OutputInfo] = &[main_output("responses to stimuli")];
 
     fn run(p: &RecordedUnitsParameters, context: &Context<'_>) -> Result<Outcome, StageError> {
-        let model = load_model(context.input(&p.of)?)?;
-        let layer = layer_of(&model, p.layer.as_deref())?;
+        let model = load_probe(context.input(&p.of)?)?;
+        let layer = layer_of(&*model, p.layer.as_deref())?;
         let images = Images::load(context.input(&p.stimuli)?)?;
         let rows: Vec<usize> = images.held_out().into_iter().take(p.images).collect();
         let rates = model.record(&images.stimulus(&rows)?, &layer)?.samples().mapv(|v| v.max(0.0));

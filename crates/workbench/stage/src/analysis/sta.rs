@@ -14,7 +14,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::analysis::{frame_shape, layer_of, share};
-use crate::artifact::{Probed, load_model};
+use crate::artifact::{Seeing, load_model};
 use crate::kind::{Kind, complaint, failed, main_output};
 
 /// What is shown.
@@ -65,7 +65,7 @@ pub enum VariantChoice {
 #[serde(deny_unknown_fields)]
 pub struct StaParameters {
     /// The model.
-    pub of: Input<Probed>,
+    pub of: Input<Seeing>,
     /// The layer; the first by default. Of a convolutional layer the unit of each filter nearest the middle is mapped.
     #[serde(default)]
     pub layer: Option<String>,

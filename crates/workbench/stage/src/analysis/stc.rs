@@ -12,7 +12,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::analysis::{chosen_units, frame_shape, layer_of, poisson_counts};
-use crate::artifact::{Probed, load_model};
+use crate::artifact::{Seeing, load_model};
 use crate::draw::covariance_spectrum;
 use crate::kind::{Kind, failed, main_output, threads};
 
@@ -21,7 +21,7 @@ use crate::kind::{Kind, failed, main_output, threads};
 #[serde(deny_unknown_fields)]
 pub struct StcParameters {
     /// The model.
-    pub of: Input<Probed>,
+    pub of: Input<Seeing>,
     /// The layer; the first by default.
     #[serde(default)]
     pub layer: Option<String>,

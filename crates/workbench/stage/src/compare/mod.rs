@@ -22,10 +22,10 @@ pub use response_similarity::ResponseSimilarity;
 pub use rsa::Rsa;
 
 use ndarray::Array2;
-use rheobase_core::{Probe, Stimulus};
+use rheobase_core::Stimulus;
 use rheobase_pipeline::{Context, Input, StageError};
 
-use crate::artifact::{Probed, load_model};
+use crate::artifact::{Probed, load_probe};
 
 /// The activity of one layer of one model.
 struct Population {
@@ -52,7 +52,7 @@ fn populations(
     let mut all = Vec::new();
     for input in models {
         let handle = context.input(input)?;
-        let model = load_model(handle)?;
+        let model = load_probe(handle)?;
         let name = handle.address.split_once('.').map_or(handle.address.as_str(), |(_, name)| name).to_owned();
         let known = model.layers();
         let chosen: Vec<String> =

@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::draw::{chart, metric, series};
-use crate::artifact::{Dataset, Images, Probed, load_model};
+use crate::artifact::{Dataset, Images, Seeing, load_model};
 use crate::kind::{Kind, complaint, failed, main_output};
 
 /// Parameters of `multiplexed-code`.
@@ -100,7 +100,7 @@ impl Kind for MultiplexedCode {
 #[serde(deny_unknown_fields)]
 pub struct RateToSpikingParameters {
     /// A trained network of rectified dense layers.
-    pub of: Input<Probed>,
+    pub of: Input<Seeing>,
     /// Labelled images; training images set the scale, test images are answered.
     pub on: Input<Dataset>,
     /// Numbers of steps.

@@ -25,7 +25,7 @@ use crate::kind::{Kind, complaint, failed, main_output, threads};
 use crate::model::checkpoint::FolderCheckpoints;
 
 const WEIGHTS: &str = "weights.safetensors";
-const SURROGATE: &str = "surrogate.json";
+pub(super) const SURROGATE: &str = "surrogate.json";
 
 /// Parameters of `surrogate`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -144,9 +144,9 @@ fn report_training(surrogate: &Surrogate, history: &[EpochRecord], outcome: &mut
     metric(outcome, "parameters", count, ("trainable numbers", ""), (1, "network"));
     let losses: Vec<(f64, f64)> =
         history.iter().filter_map(|r| r.train_loss.map(|loss| (r.epoch as f64, loss))).collect();
-    if let Some((_, loss)) = losses.last() {
-        metric(outcome, "train_loss", *loss, ("training loss of the last block", ""), (1, "block"));
-    }
+    // A network before training has no history.
+    let Some((_, last)) = losses.last() else { return Ok(()) };
+    metric(outcome, "train_loss", *last, ("training loss of the last block", ""), (1, "block"));
     let table = Table::new()
         .with("iteration", losses.iter().map(|l| l.0).collect::<Vec<_>>())?
         .with("train_loss", losses.iter().map(|l| l.1).collect::<Vec<_>>())?;

@@ -13,6 +13,7 @@ mod quality;
 mod spoken_digits;
 mod trees;
 mod trials;
+mod windows;
 
 pub use classifier::SpikeClassifierKind;
 pub use complexity::ComplexityIndex;
@@ -22,6 +23,7 @@ pub use imported::ImportedSurrogate;
 pub use input_map::SurrogateMap;
 pub use spoken_digits::SpokenDigitsKind;
 pub use trials::NeuronTrials;
+pub use windows::SpikeWindows;
 
 pub(crate) use imitation::load_surrogate;
 pub(crate) use trials::load_neuron;
@@ -88,6 +90,12 @@ pub(crate) fn load_neuron_or_surrogate(input: &InputHandle) -> Result<NeuronOrSu
     } else {
         Ok(NeuronOrSurrogate::Surrogate(Box::new(load_surrogate(input)?)))
     }
+}
+
+/// The same; none where the result is neither.
+pub(crate) fn load_neuron_or_surrogate_if_any(input: &InputHandle) -> Result<Option<NeuronOrSurrogate>, StageError> {
+    let either = [TRIALS, imitation::SURROGATE].iter().any(|file| input.folder.join(file).exists());
+    either.then(|| load_neuron_or_surrogate(input)).transpose()
 }
 
 /// Reads the trials of a result.

@@ -21,7 +21,7 @@ use super::Shape;
 use super::groups::{group, groups, sum_of_parts};
 use crate::spikes::SpikeBatch;
 use crate::{Error, Result};
-use pass::{GroupTape, Prepared};
+use pass::{GroupTape, Prepared, See};
 
 pub(super) use stream::Stream;
 
@@ -88,6 +88,35 @@ pub struct Elm {
 
 /// What a forward pass leaves for the way back, one for each group of rows.
 pub struct Tape<F>(Vec<GroupTape<F>>);
+
+impl<F: Scalar> Tape<F> {
+    /// Values of a layer, one list (steps, rows, units) for each group of rows.
+    pub(super) fn layer(&self, layer: Layer) -> Vec<&[F]> {
+        self.0.iter().map(|group| group.layer(layer)).collect()
+    }
+
+    /// Memories of each row, (steps, memories).
+    pub(super) fn memories(&self, steps: usize, count: usize) -> Vec<Vec<F>> {
+        let of_group = |group: &GroupTape<F>| {
+            let values = group.layer(Layer::Memories);
+            let rows = values.len() / (steps * count);
+            let of_row = |row: usize| values.chunks_exact(count).skip(row).step_by(rows).flatten().copied().collect();
+            (0..rows).map(of_row).collect::<Vec<_>>()
+        };
+        self.0.iter().flat_map(of_group).collect()
+    }
+}
+
+/// What can be looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Layer {
+    /// Sums of the traces on each branch; there are none without branches.
+    Branches,
+    /// Hidden units.
+    Hidden,
+    /// Memories.
+    Memories,
+}
 
 impl Elm {
     /// Refuses what cannot be.
@@ -213,9 +242,23 @@ impl Elm {
     /// Outputs (rows, steps, heads), and what the way back needs.
     pub fn forward<F: Scalar>(&self, weights: &[Vec<F>], batch: &SpikeBatch, threads: usize) -> (Vec<F>, Tape<F>) {
         let prepared = Prepared::new(Cow::Borrowed(self), Cow::Borrowed(weights));
-        let groups = parallel::map(groups(batch.rows), threads, |k| prepared.forward(batch, group(k, batch.rows)));
+        let groups =
+            parallel::map(groups(batch.rows), threads, |k| prepared.forward(batch, group(k, batch.rows), None));
         let (outputs, tapes): (Vec<Vec<F>>, Vec<GroupTape<F>>) = groups.into_iter().unzip();
         (outputs.concat(), Tape(tapes))
+    }
+
+    /// Outputs (rows, steps, heads) while hidden units and outputs see of the memories (row, step) what `see` makes of them.
+    pub fn outputs_seen<F: Scalar>(
+        &self,
+        weights: &[Vec<F>],
+        batch: &SpikeBatch,
+        threads: usize,
+        see: &See<'_, F>,
+    ) -> Vec<F> {
+        let prepared = Prepared::new(Cow::Borrowed(self), Cow::Borrowed(weights));
+        let of_group = |k| prepared.forward(batch, group(k, batch.rows), Some(see)).0;
+        parallel::map(groups(batch.rows), threads, of_group).concat()
     }
 
     /// The gradient by the parameters, from the derivative by the outputs (rows, steps, heads).

@@ -7,7 +7,7 @@ use rheobase_rate::scalar::Scalar;
 
 use super::super::groups::exchange;
 use super::super::kernels::{add, add_scaled, propose_back, rectify, rectify_back, remember, scale_rows, tanh};
-use super::{Elm, Uptake};
+use super::{Elm, Layer, Uptake};
 use crate::spikes::SpikeBatch;
 
 /// Order of parameters.
@@ -31,6 +31,20 @@ pub struct GroupTape<F> {
     /// m_t (steps, rows, memories).
     memories: Vec<F>,
 }
+
+impl<F: Scalar> GroupTape<F> {
+    /// Values of a layer, (steps, rows, units).
+    pub(super) fn layer(&self, layer: Layer) -> &[F] {
+        match layer {
+            Layer::Branches => &self.traces,
+            Layer::Hidden => &self.hidden,
+            Layer::Memories => &self.memories,
+        }
+    }
+}
+
+/// What others see of the memories of a row in a step.
+pub type See<'a, F> = dyn Fn(usize, usize, &mut [F]) + Sync + 'a;
 
 /// Weights packed once for all groups.
 pub struct Prepared<'a, F: Scalar> {
@@ -127,34 +141,50 @@ impl<F: Scalar> Prepared<'_, F> {
         (drive, traces)
     }
 
-    /// Outputs (rows, steps, heads) of some rows.
-    pub fn forward(&self, batch: &SpikeBatch, rows: std::ops::Range<usize>) -> (Vec<F>, GroupTape<F>) {
+    /// Outputs (rows, steps, heads) of some rows; hidden units and outputs see of the memories what `see` makes of them, row and step, while
+    /// memories go on by themselves.
+    pub fn forward(
+        &self,
+        batch: &SpikeBatch,
+        rows: std::ops::Range<usize>,
+        see: Option<&See<'_, F>>,
+    ) -> (Vec<F>, GroupTape<F>) {
         let elm = &*self.elm;
-        let (count, h, m) = (rows.len(), elm.hidden, elm.memories);
+        let (first, count, h, m) = (rows.start, rows.len(), elm.hidden, elm.memories);
         let (mut hidden, traces) = self.drive(batch, rows);
         let mut proposed = vec![F::ZERO; batch.steps * count * m];
         let mut memories = vec![F::ZERO; batch.steps * count * m];
         let mut kept = vec![F::ZERO; count * m];
+        let (mut seen, mut seen_kept) = if see.is_some() { (memories.clone(), kept.clone()) } else { (vec![], vec![]) };
         for t in 0..batch.steps {
             let now = t * count * m..(t + 1) * count * m;
             let hidden = &mut hidden[t * count * h..(t + 1) * count * h];
             hidden.chunks_exact_mut(h).for_each(|row| add(row, &self.weights[HIDDEN_BIAS]));
-            self.memory.multiply(Strided::rows(&kept, m), count, hidden, true);
+            let read = if see.is_some() { &seen_kept } else { &kept };
+            self.memory.multiply(Strided::rows(read, m), count, hidden, true);
             rectify(hidden, F::ZERO);
             let d = &mut proposed[now.clone()];
             d.chunks_exact_mut(m).for_each(|row| row.copy_from_slice(&self.weights[SECOND_BIAS]));
             self.second.multiply(Strided::rows(hidden, h), count, d, true);
             tanh(d);
-            let after = &mut memories[now];
+            let after = &mut memories[now.clone()];
             for row in 0..count {
                 let place = row * m..(row + 1) * m;
                 let (after, kept) = (&mut after[place.clone()], &mut kept[place.clone()]);
-                remember(after, kept, &d[place], &self.gains, &self.decays);
+                remember(after, kept, &d[place.clone()], &self.gains, &self.decays);
+                if let Some(see) = see {
+                    let seen = &mut seen[now.clone()][place.clone()];
+                    seen.copy_from_slice(after);
+                    see(first + row, t, seen);
+                    let decayed = seen.iter().zip(&self.decays).map(|(value, decay)| *value * *decay);
+                    seen_kept[place].iter_mut().zip(decayed).for_each(|(kept, value)| *kept = value);
+                }
             }
         }
         let places = batch.steps * count;
         let mut outputs = self.weights[OUTPUT_BIAS].repeat(places);
-        self.output.multiply(Strided::rows(&memories, m), places, &mut outputs, true);
+        let read = if see.is_some() { &seen } else { &memories };
+        self.output.multiply(Strided::rows(read, m), places, &mut outputs, true);
         (exchange(&outputs, batch.steps, count, elm.heads), GroupTape { traces, hidden, proposed, memories })
     }
 
