@@ -156,6 +156,89 @@ lines = { all = ["model.surrogate", "model.small"] }
     assert!(text.contains("train_trials is 76, but of 80 trials 8 are kept for testing: at most 72"), "{text}");
 }
 
+#[test]
+fn instruments_look_into_a_surrogate_and_into_its_neuron() {
+    let place = workplace();
+    let trained = PIPELINE
+        .replace("iterations = 3000", "iterations = 600")
+        .replace("threshold_mv = 0.0", "threshold_mv = 0.0\ndendrites = [\"dend\"]");
+    let untrained = trained[trained.find("[model").unwrap()..]
+        .replace("[model.surrogate]", "[model.untrained]")
+        .replace("iterations = 600", "iterations = 0");
+    let instruments = r#"
+[data.windows]
+kind = "spike-windows"
+of = "data.trials"
+windows = 200
+window_ms = 80
+spikes = 0.3
+
+[data.digits]
+kind = "drawn-digits"
+train = 20
+test = 20
+
+[compare.dendrites]
+kind = "predictivity"
+of = ["model.surrogate", "model.untrained"]
+layers = ["layer2"]
+targets = ["data.trials"]
+target_layers = ["dendrites"]
+stimuli = "data.windows"
+
+[compare.layers]
+kind = "cka"
+of = ["model.surrogate", "model.untrained", "data.trials"]
+stimuli = "data.windows"
+
+[analysis.named]
+kind = "classification"
+of = "model.surrogate"
+on = "data.windows"
+
+[analysis.lesions]
+kind = "ablation"
+of = "model.surrogate"
+on = "data.windows"
+layer = "layer1"
+manner = "clamp-to-mean"
+controls = 3
+points = 3
+
+[analysis.groups]
+kind = "lesion-groups"
+of = "model.surrogate"
+on = "data.windows"
+groups = 2
+layer = "layer2"
+"#;
+    place.write("imitate.toml", &format!("{trained}\n{untrained}\n{instruments}"));
+    let output = place.run(&["run", "imitate.toml"]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    // What the dendrites do follows from what the trained network knows, less from a drawn one.
+    let told = metric(&place, "compare.dendrites.surrogate.layer2~trials.dendrites");
+    let drawn = metric(&place, "compare.dendrites.untrained.layer2~trials.dendrites");
+    assert!(told > 0.6 && told > drawn + 0.05, "{told} {drawn}");
+    assert!(metric(&place, "analysis.named.train_accuracy") > 0.8);
+    assert!(metric(&place, "analysis.lesions.intact_accuracy") > 0.8);
+    // Images are no windows of its inputs, a neuron has no units to lesion, and too many windows are counted.
+    let wrong = instruments
+        .replace("stimuli = \"data.windows\"\n\n[compare.layers]", "stimuli = \"data.digits\"\n\n[compare.layers]")
+        .replace(
+            "of = \"model.surrogate\"\non = \"data.windows\"\nlayer = \"layer1\"",
+            "of = \"data.trials\"\non = \"data.windows\"",
+        )
+        .replace("windows = 200", "windows = 20000");
+    place.write("imitate.toml", &format!("{trained}\n{untrained}\n{wrong}"));
+    let text = stderr(&place.run(&["run", "imitate.toml"])).split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(text.contains("[28, 28]") && text.contains("cut them with `spike-windows`"), "{text}");
+    assert!(text.contains("6000 windows with a spike and 14000 without are wanted"), "{text}");
+    let wrong = wrong.replace("windows = 20000", "windows = 200");
+    place.write("imitate.toml", &format!("{trained}\n{untrained}\n{wrong}"));
+    let text = stderr(&place.run(&["run", "imitate.toml"])).split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(text.contains("a neuron has no units to lesion"), "{text}");
+}
+
 /// A network of the cells, and the same with surrogates.
 const CIRCUIT: &str = r#"
 [analysis.circuit]
