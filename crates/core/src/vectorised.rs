@@ -12,18 +12,28 @@ pub trait Kernel {
     fn run(self) -> Self::Output;
 }
 
+/// Whether vectors have 512 bits on this machine, twice as many as elsewhere, and there are twice as many of them.
+#[inline]
+pub fn has_512_bits() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    {
+        is_x86_feature_detected!("avx512f")
+            && is_x86_feature_detected!("avx512vl")
+            && is_x86_feature_detected!("avx512dq")
+            && is_x86_feature_detected!("fma")
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    false
+}
+
 /// Runs a kernel with the widest vectors of this machine.
 #[inline]
 pub fn vectorised<K: Kernel>(kernel: K) -> K::Output {
     #[cfg(target_arch = "x86_64")]
     {
-        if is_x86_feature_detected!("avx512f")
-            && is_x86_feature_detected!("avx512vl")
-            && is_x86_feature_detected!("avx512dq")
-            && is_x86_feature_detected!("fma")
-        {
+        if has_512_bits() {
             // SAFETY: the only requirement of a `target_feature` function is that the machine has the features named on
-            // it; each of them was detected in the condition above (avx2 is part of avx512f). The bounds-checked twin is
+            // it; each of them was detected in `has_512_bits` (avx2 is part of avx512f). The bounds-checked twin is
             // `kernel.run()` below; `every_instruction_set_gives_the_same_bytes` compares them.
             return unsafe { wide512(kernel) };
         }

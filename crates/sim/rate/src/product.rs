@@ -1,10 +1,10 @@
 //! Matrix products of training loops: one operand is packed into panels once and used many times.
 //!
-//! C (m, n) = A (m, k) B (k, n). B lies in panels of [`Scalar::TILE`] columns, so the innermost loop reads it in order; a tile of
-//! six rows stays in registers over the whole of k. Each element of C is one chain of fused multiply-adds in the order of k, so its
+//! C (m, n) = A (m, k) B (k, n). B lies in panels of [`Scalar::TILE`] columns, or of twice as many where vectors have 512 bits, so the
+//! innermost loop reads it in order; a tile of six rows stays in registers over the whole of k. Each element of C is one chain of fused multiply-adds in the order of k, so its
 //! bytes do not depend on the tiling or on the width of vectors (the scheme of Goto & van de Geijn 2008, ACM TOMS 34:12).
 
-use rheobase_core::vectorised::{Kernel, vectorised};
+use rheobase_core::vectorised::{Kernel, has_512_bits, vectorised};
 
 use crate::scalar::Scalar;
 
@@ -14,6 +14,8 @@ pub struct Packed<F> {
     panels: Vec<F>,
     rows: usize,
     columns: usize,
+    /// Columns of a panel.
+    tile: usize,
 }
 
 /// A matrix as a slice with strides.
@@ -42,22 +44,26 @@ impl<'a, F> Strided<'a, F> {
 impl<F: Scalar> Packed<F> {
     /// Packs a matrix of this many rows and columns.
     pub fn new(matrix: Strided<'_, F>, rows: usize, columns: usize) -> Self {
-        let mut packed = Self { panels: Vec::new(), rows: 0, columns: 0 };
+        let mut packed = Self { panels: Vec::new(), rows: 0, columns: 0, tile: F::TILE };
         packed.fill(matrix, rows, columns);
         packed
     }
 
     /// Packs another matrix into the same memory.
     pub fn fill(&mut self, matrix: Strided<'_, F>, rows: usize, columns: usize) {
-        let tile = F::TILE;
-        let panels = columns.div_ceil(tile);
-        (self.rows, self.columns) = (rows, columns);
+        self.fill_panels(matrix, rows, columns, if has_512_bits() { 2 * F::TILE } else { F::TILE });
+    }
+
+    fn fill_panels(&mut self, matrix: Strided<'_, F>, rows: usize, columns: usize, tile: usize) {
+        (self.rows, self.columns, self.tile) = (rows, columns, tile);
         self.panels.clear();
-        self.panels.resize(panels * rows * tile, F::ZERO);
-        for (index, panel) in self.panels.chunks_exact_mut((rows * tile).max(1)).enumerate() {
-            let first = index * tile;
-            let width = tile.min(columns - first);
-            for (p, line) in panel.chunks_exact_mut(tile).enumerate() {
+        let widths = (0..columns).step_by(tile).map(|first| panel_width::<F>(tile, columns - first));
+        self.panels.resize(rows * widths.sum::<usize>(), F::ZERO);
+        let mut rest = self.panels.as_mut_slice();
+        for first in (0..columns).step_by(tile) {
+            let (width, own) = (tile.min(columns - first), panel_width::<F>(tile, columns - first));
+            let (panel, later) = rest.split_at_mut(rows * own);
+            for (p, line) in panel.chunks_exact_mut(own).enumerate() {
                 let start = p * matrix.row + first * matrix.column;
                 if matrix.column == 1 {
                     line[..width].copy_from_slice(&matrix.values[start..start + width]);
@@ -67,20 +73,28 @@ impl<F: Scalar> Packed<F> {
                     }
                 }
             }
+            rest = later;
         }
     }
 
     /// C = A B, or C += A B: A has `m` rows, C lies in rows of `columns` values.
     pub fn multiply(&self, a: Strided<'_, F>, m: usize, c: &mut [F], accumulate: bool) {
-        if F::TILE == 16 {
-            vectorised(Product::<'_, F, 16> { a, m, b: self, c, accumulate });
-        } else {
-            vectorised(Product::<'_, F, 8> { a, m, b: self, c, accumulate });
+        match (F::TILE, self.tile) {
+            (16, 32) => vectorised(Product::<'_, F, 16, 32> { a, m, b: self, c, accumulate }),
+            (16, _) => vectorised(Product::<'_, F, 16, 16> { a, m, b: self, c, accumulate }),
+            (_, 16) => vectorised(Product::<'_, F, 8, 16> { a, m, b: self, c, accumulate }),
+            _ => vectorised(Product::<'_, F, 8, 8> { a, m, b: self, c, accumulate }),
         }
     }
 }
 
-struct Product<'a, F, const N: usize> {
+/// Columns of a panel when so many are left: the last one is narrow where that is enough.
+fn panel_width<F: Scalar>(tile: usize, left: usize) -> usize {
+    if left <= F::TILE { F::TILE } else { tile }
+}
+
+/// A product with panels of `W` columns, the last one of `N` where that is enough.
+struct Product<'a, F, const N: usize, const W: usize> {
     a: Strided<'a, F>,
     m: usize,
     b: &'a Packed<F>,
@@ -88,7 +102,7 @@ struct Product<'a, F, const N: usize> {
     accumulate: bool,
 }
 
-impl<F: Scalar, const N: usize> Kernel for Product<'_, F, N> {
+impl<F: Scalar, const N: usize, const W: usize> Kernel for Product<'_, F, N, W> {
     type Output = ();
 
     #[inline(always)]
@@ -100,39 +114,59 @@ impl<F: Scalar, const N: usize> Kernel for Product<'_, F, N> {
             }
             return;
         }
-        for (index, panel) in self.b.panels.chunks_exact(k * N).enumerate() {
-            let column = index * N;
-            let mut row = 0;
-            let width = N.min(n - column);
-            while row < self.m {
-                let rows = ROWS.min(self.m - row);
-                let a = Strided { values: &self.a.values[row * self.a.row..], ..self.a };
-                let c = &mut self.c[row * n + column..];
-                if width == N {
-                    tiles::<F, N>(a, panel, c, Place { k, n, accumulate: self.accumulate }, rows);
-                } else {
-                    // A panel at the edge goes through a full tile of its own.
-                    let mut edge = [F::ZERO; EDGE];
-                    if self.accumulate {
-                        for i in 0..rows {
-                            edge[i * N..i * N + width].copy_from_slice(&c[i * n..i * n + width]);
-                        }
-                    }
-                    tiles::<F, N>(a, panel, &mut edge, Place { k, n: N, accumulate: self.accumulate }, rows);
-                    for i in 0..rows {
-                        c[i * n..i * n + width].copy_from_slice(&edge[i * N..i * N + width]);
-                    }
+        let mut rest = self.b.panels.as_slice();
+        for column in (0..n).step_by(W) {
+            let own = panel_width::<F>(W, n - column);
+            let (panel, later) = rest.split_at(k * own);
+            let place = Place { k, n, accumulate: self.accumulate };
+            if own == W {
+                through_panel::<F, W>(self.a, self.m, panel, &mut *self.c, column, place);
+            } else {
+                through_panel::<F, N>(self.a, self.m, panel, &mut *self.c, column, place);
+            }
+            rest = later;
+        }
+    }
+}
+
+/// All rows of A times one panel of N columns, the first of which is `column`.
+#[inline(always)]
+fn through_panel<F: Scalar, const N: usize>(
+    a: Strided<'_, F>,
+    m: usize,
+    panel: &[F],
+    c: &mut [F],
+    column: usize,
+    place: Place,
+) {
+    let n = place.n;
+    let width = N.min(n - column);
+    for row in (0..m).step_by(ROWS) {
+        let rows = ROWS.min(m - row);
+        let a = Strided { values: &a.values[row * a.row..], ..a };
+        let c = &mut c[row * n + column..];
+        if width == N {
+            tiles::<F, N>(a, panel, c, place, rows);
+        } else {
+            // A panel at the edge goes through a full tile of its own.
+            let mut edge = [F::ZERO; EDGE];
+            if place.accumulate {
+                for i in 0..rows {
+                    edge[i * N..i * N + width].copy_from_slice(&c[i * n..i * n + width]);
                 }
-                row += ROWS;
+            }
+            tiles::<F, N>(a, panel, &mut edge, Place { n: N, ..place }, rows);
+            for i in 0..rows {
+                c[i * n..i * n + width].copy_from_slice(&edge[i * N..i * N + width]);
             }
         }
     }
 }
 
-/// Rows of a tile: with two vectors each they fill twelve of sixteen registers.
+/// Rows of a tile: with two vectors each they fill twelve of sixteen registers, or of 32 where vectors have 512 bits.
 const ROWS: usize = 6;
 /// Values of the largest tile.
-const EDGE: usize = ROWS * 16;
+const EDGE: usize = ROWS * 32;
 
 #[derive(Clone, Copy)]
 struct Place {
@@ -153,7 +187,7 @@ fn add_scaled<F: Scalar, const N: usize>(x: F, line: &[F; N], mut sum: [F; N]) -
 /// A tile of some rows by N columns. Every row's sums are a variable of their own: sums in an array over rows would not stay in
 /// registers, which costs a factor of ten.
 macro_rules! tile {
-    ($a:ident, $panel:ident, $c:ident, $place:ident, $($row:literal $sum:ident $own:ident),+) => {{
+    ($rows:literal, $a:ident, $panel:ident, $c:ident, $place:ident, $($row:literal $sum:ident $own:ident),+) => {{
         let Place { k, n, accumulate } = $place;
         $(let mut $sum = if accumulate {
             *$c[$row * n..].first_chunk::<N>().expect("a full tile")
@@ -168,8 +202,13 @@ macro_rules! tile {
                 let line = &lines[p];
                 $($sum = add_scaled($own[p], line, $sum);)+
             }
-        } else {
+        } else if $a.row == 1 {
             // Rows lie side by side in a transposed operand.
+            for (p, line) in lines.iter().enumerate() {
+                let column = $a.values[p * $a.column..].first_chunk::<$rows>().expect("a value for each row");
+                $($sum = add_scaled(column[$row], line, $sum);)+
+            }
+        } else {
             for (p, line) in lines.iter().enumerate() {
                 let column = &$a.values[p * $a.column..];
                 $($sum = add_scaled(column[$row * $a.row], line, $sum);)+
@@ -182,12 +221,12 @@ macro_rules! tile {
 #[inline(always)]
 fn tiles<F: Scalar, const N: usize>(a: Strided<'_, F>, panel: &[F], c: &mut [F], place: Place, rows: usize) {
     match rows {
-        1 => tile!(a, panel, c, place, 0 s0 a0),
-        2 => tile!(a, panel, c, place, 0 s0 a0, 1 s1 a1),
-        3 => tile!(a, panel, c, place, 0 s0 a0, 1 s1 a1, 2 s2 a2),
-        4 => tile!(a, panel, c, place, 0 s0 a0, 1 s1 a1, 2 s2 a2, 3 s3 a3),
-        5 => tile!(a, panel, c, place, 0 s0 a0, 1 s1 a1, 2 s2 a2, 3 s3 a3, 4 s4 a4),
-        _ => tile!(a, panel, c, place, 0 s0 a0, 1 s1 a1, 2 s2 a2, 3 s3 a3, 4 s4 a4, 5 s5 a5),
+        1 => tile!(1, a, panel, c, place, 0 s0 a0),
+        2 => tile!(2, a, panel, c, place, 0 s0 a0, 1 s1 a1),
+        3 => tile!(3, a, panel, c, place, 0 s0 a0, 1 s1 a1, 2 s2 a2),
+        4 => tile!(4, a, panel, c, place, 0 s0 a0, 1 s1 a1, 2 s2 a2, 3 s3 a3),
+        5 => tile!(5, a, panel, c, place, 0 s0 a0, 1 s1 a1, 2 s2 a2, 3 s3 a3, 4 s4 a4),
+        _ => tile!(6, a, panel, c, place, 0 s0 a0, 1 s1 a1, 2 s2 a2, 3 s3 a3, 4 s4 a4, 5 s5 a5),
     }
 }
 
@@ -222,14 +261,22 @@ mod tests {
 
     #[test]
     fn products_equal_three_loops_to_the_bit_at_awkward_sizes() {
-        for (m, k, n) in [(1, 1, 1), (6, 3, 8), (7, 5, 9), (13, 17, 40), (5, 0, 3), (12, 64, 16), (3, 4, 1)] {
+        for (m, k, n) in [(1, 1, 1), (6, 3, 8), (7, 5, 9), (13, 17, 40), (5, 0, 3), (12, 64, 16), (3, 4, 1), (9, 6, 27)]
+        {
             let value = |i: usize| ((i * 37 + m * 11 + k) as f64 * 0.713).sin();
             let a: Vec<f64> = (0..m * k).map(value).collect();
             let b: Vec<f64> = (0..k * n).map(|i| value(i + 1000)).collect();
-            let packed = Packed::new(Strided::rows(&b, n), k, n);
+            let mut packed = Packed::new(Strided::rows(&b, n), k, n);
             let mut c = vec![9.0; m * n];
             packed.multiply(Strided::rows(&a, k), m, &mut c, false);
             assert_eq!(c, naive(&a, &b, m, k, n), "{m} {k} {n}");
+            // The same with panels of either width.
+            for tile in [8, 16] {
+                packed.fill_panels(Strided::rows(&b, n), k, n, tile);
+                let mut d = vec![9.0; m * n];
+                packed.multiply(Strided::rows(&a, k), m, &mut d, false);
+                assert_eq!(c, d, "{m} {k} {n}, panels of {tile}");
+            }
             // The same from transposed operands.
             let turned: Vec<f64> = (0..k * m).map(|i| a[(i % m.max(1)) * k + i / m.max(1)]).collect();
             let b_turned: Vec<f64> = (0..k * n).map(|i| b[(i % k.max(1)) * n + i / k.max(1)]).collect();
