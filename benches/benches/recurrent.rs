@@ -8,6 +8,9 @@ use rheobase_core::{Seed, Silent};
 use rheobase_fixed_point::Search;
 use rheobase_rate::recurrent::Cell;
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn training(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("recurrent");
     group.sample_size(20);

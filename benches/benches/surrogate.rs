@@ -13,6 +13,9 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use rheobase_benches::surrogate::{Copies, Imitation, elm, tcn, teacher};
 use rheobase_surrogate::data::Teacher;
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn surrogates(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("surrogate");
     group.sample_size(10);

@@ -79,7 +79,7 @@ mod tests {
             InputSpikes::new(inputs, 30, events).unwrap()
         };
         let shown: Vec<InputSpikes> = (0..11).map(window).collect();
-        let frames = shown.iter().flat_map(|w| frame_of(w)).map(f64::from).collect();
+        let frames = shown.iter().flat_map(frame_of).map(f64::from).collect();
         let frames = Array2::from_shape_vec((11, inputs * 30), frames).unwrap();
         let stimulus = Stimulus::new(frames, vec![inputs, 30], 1.0).unwrap();
         let probe = NeuronProbe { neuron: Box::new(LeakyNeuron::published()), threads: 2 };

@@ -159,7 +159,7 @@ mod tests {
             InputSpikes::new(5, 12, (0..9).map(|k| ((5 * k + row) % 12, (k * k + row) % 5)).collect()).unwrap()
         };
         let spikes: Vec<InputSpikes> = (0..70).map(window).collect();
-        let frames = spikes.iter().flat_map(|w| frame_of(w)).map(f64::from).collect();
+        let frames = spikes.iter().flat_map(frame_of).map(f64::from).collect();
         let frames = Array2::from_shape_vec((70, 60), frames).unwrap();
         (spikes, Stimulus::new(frames, vec![5, 12], 1.0).unwrap())
     }
