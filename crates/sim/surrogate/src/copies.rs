@@ -2,7 +2,7 @@
 //! their place.
 
 use rand::RngExt;
-use rheobase_core::Seed;
+use rheobase_core::{Seed, parallel};
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -159,56 +159,154 @@ impl Surrogate {
     /// If `firing` is none.
     pub fn copies(&self, count: usize, firing: Firing, seed: Seed) -> Result<SurrogateCopies<'_>> {
         firing.check()?;
-        let stream = self.network.stream(&self.weights, count);
         let (bound, dead_ms) = match firing {
             Firing::Drawn { dead_ms } => (None, dead_ms),
             Firing::Bound { chance, dead_ms } => (Some(chance.unwrap_or(self.matched_chance)), dead_ms),
         };
-        Ok(SurrogateCopies { surrogate: self, stream, bound, dead_ms, seed, dead_until: vec![0; count] })
+        let group = |first: usize| {
+            let copies = TOGETHER.min(count - first);
+            Group { first, stream: self.network.stream(&self.weights, copies), dead_until: vec![0; copies] }
+        };
+        let groups = (0..count).step_by(TOGETHER).map(group).collect();
+        Ok(SurrogateCopies { surrogate: self, groups, count, bound, dead_ms, seed, threads: 1 })
     }
 }
+
+/// Copies that go on together, whatever the threads: enough that weights are read once for many.
+const TOGETHER: usize = 16;
+/// Multiplications of a millisecond below which starting threads takes longer than it saves, by measurement: about half a millisecond of
+/// one thread.
+const WORTH_THREADS: usize = 10_000_000;
 
 /// Copies of a surrogate.
 pub struct SurrogateCopies<'a> {
     surrogate: &'a Surrogate,
-    stream: Stream,
+    groups: Vec<Group>,
+    count: usize,
     /// Without one spikes are drawn.
     bound: Option<f64>,
     dead_ms: usize,
     seed: Seed,
-    /// Milliseconds at which copies may spike again.
+    threads: usize,
+}
+
+/// Copies that go on together.
+struct Group {
+    /// The first of them.
+    first: usize,
+    stream: Stream,
+    /// Milliseconds at which they may spike again.
     dead_until: Vec<usize>,
 }
 
-impl Copies for SurrogateCopies<'_> {
-    fn advance(&mut self, active: &[Vec<u32>]) -> Result<Millisecond> {
-        let now = self.stream.past().steps;
-        let heads = self.surrogate.network.heads();
+impl SurrogateCopies<'_> {
+    /// What a group does in the next millisecond.
+    fn advance_group(&self, group: &mut Group, active: &[Vec<u32>]) -> Result<Millisecond> {
+        let now = group.stream.past().steps;
         let mut done = Millisecond::default();
-        for (copy, said) in self.stream.advance(active)?.chunks_exact(heads).enumerate() {
-            let chance = 1.0 / (1.0 + (-f64::from(said[0])).exp());
-            let spikes = now >= self.dead_until[copy]
+        for (k, said) in group.stream.advance(active)?.chunks_exact(self.surrogate.network.heads()).enumerate() {
+            let (copy, chance) = (group.first + k, 1.0 / (1.0 + (-f64::from(said[0])).exp()));
+            let spikes = now >= group.dead_until[k]
                 && match self.bound {
                     Some(bound) => chance >= bound,
                     None => self.seed.index(copy).index(now).stream().random::<f64>() < chance,
                 };
             if spikes {
                 done.spiked.push(copy as u32);
-                self.dead_until[copy] = now + 1 + self.dead_ms;
+                group.dead_until[k] = now + 1 + self.dead_ms;
             }
             done.voltage_mv.push(said.get(1).map_or(f32::NAN, |v| self.surrogate.voltage.mv(*v)));
         }
         Ok(done)
     }
+}
+
+impl Copies for SurrogateCopies<'_> {
+    fn advance(&mut self, active: &[Vec<u32>]) -> Result<Millisecond> {
+        check_active(active, self.count, self.surrogate.network.inputs())?;
+        let mut groups = std::mem::take(&mut self.groups);
+        let mut turns: Vec<_> = groups.iter_mut().map(|group| (group, Ok(Millisecond::default()))).collect();
+        parallel::for_each_chunk(&mut turns, 1, self.threads, |_, turn| {
+            for (group, done) in turn {
+                let own = &active[group.first..group.first + group.dead_until.len()];
+                *done = self.advance_group(group, own);
+            }
+        });
+        let done: Result<Vec<Millisecond>> = turns.into_iter().map(|(_, done)| done).collect();
+        self.groups = groups;
+        let mut all = Millisecond::default();
+        for done in done? {
+            all.spiked.extend(done.spiked);
+            all.voltage_mv.extend(done.voltage_mv);
+        }
+        Ok(all)
+    }
+
+    fn set_threads(&mut self, threads: usize) {
+        let work = self.surrogate.network.step_products().saturating_mul(self.count);
+        self.threads = if work >= WORTH_THREADS { threads } else { 1 };
+    }
 
     fn keep(&self) -> Result<Vec<u8>> {
-        written(&(self.stream.past(), &self.dead_until))
+        written(&self.groups.iter().map(|group| (group.stream.past(), &group.dead_until)).collect::<Vec<_>>())
     }
 
     fn restore(&mut self, kept: &[u8]) -> Result<()> {
-        let (past, dead_until): (Past, Vec<usize>) = read(kept)?;
-        check_state(dead_until.len(), self.dead_until.len())?;
-        self.dead_until = dead_until;
-        self.stream.restore(past)
+        let states: Vec<(Past, Vec<usize>)> = read(kept)?;
+        check_state(states.iter().map(|state| state.1.len()).sum(), self.count)?;
+        for (group, (past, dead_until)) in self.groups.iter_mut().zip(states) {
+            group.stream.restore(past)?;
+            group.dead_until = dead_until;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::network::{Activation, Network, Tcn};
+    use crate::surrogate::VoltageScale;
+
+    #[test]
+    fn copies_on_threads_go_on_to_the_same_bytes_and_return_to_a_state_of_one_thread() {
+        let tcn = Tcn { inputs: 4, width: 6, kernels: vec![8, 5], activation: Activation::LeakyRelu, heads: 2 };
+        let network = Network::Tcn(tcn);
+        let surrogate = Surrogate {
+            weights: network.initial(&Seed::root(2)).unwrap(),
+            network,
+            input_names: (0..4).map(|k| k.to_string()).collect(),
+            voltage: VoltageScale { clip_mv: -55.0, mean_mv: -60.0, sd_mv: 3.0 },
+            dendrites: None,
+            matched_chance: 0.5,
+        };
+        // More copies than two groups hold.
+        let count = 37;
+        let firing = Firing::Drawn { dead_ms: 2 };
+        let active = |step: u32| -> Vec<Vec<u32>> {
+            (0..count as u32).map(|copy| (0..4).filter(|i| (step * 3 + i + copy).is_multiple_of(3)).collect()).collect()
+        };
+        let mut one = surrogate.copies(count, firing, Seed::root(1)).unwrap();
+        let mut two = surrogate.copies(count, firing, Seed::root(1)).unwrap();
+        two.threads = 2;
+        let mut kept = vec![];
+        let mut spikes = 0;
+        for step in 0..30 {
+            if step == 15 {
+                kept = one.keep().unwrap();
+            }
+            let done = one.advance(&active(step)).unwrap();
+            assert_eq!(done, two.advance(&active(step)).unwrap());
+            assert_eq!(done.voltage_mv.len(), count);
+            spikes += done.spiked.len();
+        }
+        assert!(spikes > 50 && spikes < 30 * count / 2, "{spikes}");
+        let last = one.keep().unwrap();
+        two.restore(&kept).unwrap();
+        (15..30).for_each(|step| drop(two.advance(&active(step)).unwrap()));
+        assert_eq!(two.keep().unwrap(), last);
+        let mut fewer = surrogate.copies(36, firing, Seed::root(1)).unwrap();
+        assert!(fewer.restore(&kept).unwrap_err().to_string().contains("a state of 37 copies"));
+        assert!(one.advance(&active(0)[..36]).unwrap_err().to_string().contains("36 copies for 37"));
     }
 }

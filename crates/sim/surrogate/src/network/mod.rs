@@ -134,6 +134,12 @@ impl Network {
         self.shapes().iter().map(Shape::len).sum()
     }
 
+    /// Multiplications of a millisecond of one copy, but for those of the layer that spikes reach, where most inputs are silent.
+    pub fn step_products(&self) -> usize {
+        let inputs = self.inputs();
+        self.shapes().iter().filter(|shape| shape.dims.len() > 1 && shape.dims[0] != inputs).map(Shape::len).sum()
+    }
+
     /// Parameters before training.
     ///
     /// # Errors

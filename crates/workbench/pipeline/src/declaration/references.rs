@@ -87,7 +87,7 @@ fn check_sort(
             message: format!(
                 "`{}` needs {}, but `{}` is {}",
                 draft.address,
-                reference.accepts.join(" or "),
+                listed(&reference.accepts),
                 reference.target,
                 found.artifact
             ),
@@ -134,5 +134,13 @@ fn check_cycles(drafts: &[Draft], edges: &[Vec<(usize, Place)>], diagnostics: &m
                 _ => {}
             }
         }
+    }
+}
+
+/// `a, b or c`.
+fn listed(sorts: &[String]) -> String {
+    match sorts {
+        [first @ .., last] if !first.is_empty() => format!("{} or {last}", first.join(", ")),
+        _ => sorts.concat(),
     }
 }
