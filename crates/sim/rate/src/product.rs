@@ -119,10 +119,12 @@ impl<F: Scalar, const N: usize, const W: usize> Kernel for Product<'_, F, N, W> 
             let own = panel_width::<F>(W, n - column);
             let (panel, later) = rest.split_at(k * own);
             let place = Place { k, n, accumulate: self.accumulate };
-            if own == W {
-                through_panel::<F, W>(self.a, self.m, panel, &mut *self.c, column, place);
-            } else {
-                through_panel::<F, N>(self.a, self.m, panel, &mut *self.c, column, place);
+            let c = &mut *self.c;
+            // The last number is that of the values of a tile.
+            match if own == W { W } else { N } {
+                32 => through_panel::<F, 32, { 32 * ROWS }>(self.a, self.m, panel, c, column, place),
+                16 => through_panel::<F, 16, { 16 * ROWS }>(self.a, self.m, panel, c, column, place),
+                _ => through_panel::<F, 8, { 8 * ROWS }>(self.a, self.m, panel, c, column, place),
             }
             rest = later;
         }
@@ -131,7 +133,7 @@ impl<F: Scalar, const N: usize, const W: usize> Kernel for Product<'_, F, N, W> 
 
 /// All rows of A times one panel of N columns, the first of which is `column`.
 #[inline(always)]
-fn through_panel<F: Scalar, const N: usize>(
+fn through_panel<F: Scalar, const N: usize, const EDGE: usize>(
     a: Strided<'_, F>,
     m: usize,
     panel: &[F],
@@ -165,8 +167,6 @@ fn through_panel<F: Scalar, const N: usize>(
 
 /// Rows of a tile: with two vectors each they fill twelve of sixteen registers, or of 32 where vectors have 512 bits.
 const ROWS: usize = 6;
-/// Values of the largest tile.
-const EDGE: usize = ROWS * 32;
 
 #[derive(Clone, Copy)]
 struct Place {
