@@ -174,8 +174,8 @@ impl Surrogate {
 
 /// Copies that go on together, whatever the threads: enough that weights are read once for many.
 const TOGETHER: usize = 16;
-/// Multiplications of a millisecond below which starting threads takes longer than it saves, by measurement: about half a millisecond of
-/// one thread.
+/// Multiplications of a millisecond below which starting threads takes longer than it saves. An estimate: a fifth of a millisecond of one
+/// thread, which is what starting two was seen to cost.
 const WORTH_THREADS: usize = 10_000_000;
 
 /// Copies of a surrogate.
