@@ -4,7 +4,7 @@
 //! of the result stays in registers over a block. A block is packed once, whatever products it takes part in. Every element is one chain of
 //! fused multiply-adds in the order of the rows, so its bytes depend neither on the tile nor on the width of the machine's vectors.
 
-use rheobase_core::vectorised::{Kernel, vectorised};
+use rheobase_core::vectorised::{Kernel, has_512_bits, vectorised};
 
 /// Columns of a panel, and of a tile of the result either way: three vectors of 512 bits, six of 256.
 const WIDTH: usize = 24;
@@ -70,21 +70,10 @@ impl Joint {
 fn tiled(blocks: Blocks<'_>) {
     // 24 vectors of 512 bits for the tile leave 8 for its operands; 12 of 256 bits leave 4, which is enough for two and a copied value but
     // not for three.
-    if wide_vectors() {
+    if has_512_bits() {
         vectorised(Tiled::<'_, 8, WIDTH, 128>(blocks));
     } else {
         vectorised(Tiled::<'_, 6, 8, 64>(blocks));
-    }
-}
-
-fn wide_vectors() -> bool {
-    #[cfg(target_arch = "x86_64")]
-    {
-        is_x86_feature_detected!("avx512f")
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    {
-        false
     }
 }
 
