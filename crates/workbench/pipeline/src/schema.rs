@@ -67,7 +67,7 @@ pub fn validate(value: &Value, schema: &Json, name: &str, findings: &mut Finding
             message: format!("`{name}` must be {}, found {}", wanted(&types), value.type_name()),
             place: value.place.clone(),
             label: format!("this is {}", value.type_name()),
-            help: schema.get("default").map(|default| format!("leave it out for the default, {default}")),
+            help: schema.get("default").filter(|d| !d.is_null()).map(|d| format!("leave it out for the default, {d}")),
         }),
     }
 }
@@ -217,7 +217,7 @@ fn validate_range(number: f64, schema: &Map<String, Json>, value: &Value, name: 
             message: format!("`{name}` is {number}, it must be {}", broken.join(" and ")),
             place: value.place.clone(),
             label: "out of range".into(),
-            help: schema.get("default").map(|default| format!("the default is {default}")),
+            help: schema.get("default").filter(|d| !d.is_null()).map(|d| format!("the default is {d}")),
         });
     }
 }
