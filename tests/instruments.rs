@@ -92,6 +92,7 @@ fn mistakes_are_told_before_anything_runs() {
         ("[data.more]\nkind = \"simulated-modulation\"\nfrequencies_hz = [8, 4]", "rising"),
         ("[data.more]\nkind = \"simulated-features\"\ncorrelation = 1.0", "0 to below 1"),
         ("[data.more]\nkind = \"simulated-receptive-fields\"\nlags = 1", "it must be at least 2"),
+        ("[data.more]\nkind = \"simulated-receptive-fields\"\ncorrelation = 1.0", "0.95"),
         (
             "[analysis.a]\nkind = \"trial-dynamics\"\nof = \"data.trials\"\nby = \"stimulus\"\nwindow_s = [0, 0.2]\ncomponents = 3",
             "an even number",

@@ -67,6 +67,10 @@ fn what_a_recording_cannot_answer_is_told_with_what_it_has() {
             ["80", "90"],
         ),
         (
+            "[data.two]\nkind = \"simulated-trials\"\nstimuli = 2\n\n[analysis.a]\nkind = \"trial-tuning\"\nof = \"data.two\"\nby = \"stimulus\"\nwindow_s = [0, 0.2]",
+            ["`stimulus` has 2 angles", "4 parameters"],
+        ),
+        (
             "[analysis.a]\nkind = \"pair-synchrony\"\nof = \"data.trials\"\nunits = [0, 9]",
             ["there is no unit 9", "the recording has 4"],
         ),
@@ -113,6 +117,12 @@ of = "data.trials"
 by = "stimulus"
 window_s = [0.0, 0.2]
 permutations = 9
+
+[analysis.tuning]
+kind = "trial-tuning"
+of = "data.trials"
+by = "stimulus"
+window_s = [0.0, 0.2]
 "#;
     let summary = |jobs: &str| -> Vec<u8> {
         let place = workplace();
@@ -128,6 +138,9 @@ permutations = 9
     // Unit 1 is the head-direction cell, unit 0 a place cell.
     assert!(metric("analysis.direction.length_1") > 0.7, "{}", metric("analysis.direction.length_1"));
     assert!(metric("analysis.direction.p_1") <= 0.02);
+    // Units 0 and 1 prefer 0 and 180 degrees; the other two fire as much to every direction.
+    assert_eq!(metric("analysis.tuning.tuned"), 2.0);
+    assert!(metric("analysis.tuning.largest_error_deg") < 25.0, "{}", metric("analysis.tuning.largest_error_deg"));
     let (read, ideal) = (metric("analysis.decoding.accuracy"), metric("data.trials.ideal_accuracy"));
     assert!(read > 0.5 && read < ideal + 0.1, "{read} against {ideal}");
 }

@@ -1,11 +1,12 @@
 //! Spike-triggered covariance (Schwartz, Pillow, Rust & Simoncelli 2006) with a nested test of its axes.
 //!
 //! Everything happens in the whitened stimulus space, where the raw covariance is the identity: axes along which spikes change
-//! the variance have eigenvalues above 1 (excitatory) or below (suppressive). The spike-triggered average is projected out first
-//! where asked, and its empty direction dropped.
+//! the variance have eigenvalues above 1 (excitatory) or below (suppressive). A spike-triggered average that is more than noise is
+//! projected out first where asked, and its empty direction dropped.
 
 use ndarray::{Array1, Array2, ArrayView2, Axis, s};
 use rand::RngExt;
+use rheobase_core::statistics::permutation_p;
 use rheobase_core::{Seed, parallel, require_finite};
 use rheobase_linalg::{eigh, gram, product, transposed_product};
 
@@ -119,7 +120,8 @@ pub struct NestedTest {
     pub least_shift: usize,
     /// Most axes looked for.
     pub most_axes: usize,
-    /// Whether the spike-triggered average is projected out first.
+    /// Whether the spike-triggered average is projected out first, if it is longer than shifted spikes' at this level. One that is not is
+    /// noise, and noise is largest along axes of raised variance: to project it out would take part of them along.
     pub project_average: bool,
     /// Threads; the result does not depend on them.
     pub threads: usize,
@@ -136,6 +138,8 @@ impl Default for NestedTest {
 pub struct NestedResult {
     /// Spike-triggered average in whitened space.
     pub average: Array1<f64>,
+    /// p-value of its length against shifted spike trains; NaN where it is not to be projected out.
+    pub average_p: f64,
     /// Eigenvalues of the spike-triggered covariance, largest first, before any axis but the average is projected out.
     pub eigenvalues: Vec<f64>,
     /// 2.5 and 97.5 % points (at level .05) of the smallest and largest eigenvalue under the null in the first step.
@@ -161,13 +165,35 @@ pub fn nested_test(
     if 2 * test.least_shift >= time || test.shifts == 0 {
         return Err(Error::TooShort { frames: time, lags: 2 * test.least_shift });
     }
+    let shifted = |name: &str, step: usize, draw: usize| {
+        let mut stream = seed.child(name).index(step).index(draw).stream();
+        let mut moved = counts.to_vec();
+        moved.rotate_right(stream.random_range(test.least_shift..=time - test.least_shift));
+        moved
+    };
     let average = spike_triggered_moments(stimuli, counts)?.mean;
+    let length = average.dot(&average).sqrt();
+    let mut average_p = f64::NAN;
     let mut removed: Vec<Array1<f64>> = Vec::new();
-    if test.project_average && average.dot(&average) > 0.0 {
-        removed.push(&average / average.dot(&average).sqrt());
+    if test.project_average {
+        let spikes: f64 = counts.iter().sum();
+        let null = parallel::map(test.shifts, test.threads, |draw| {
+            let sum = stimuli.t().dot(&Array1::from_vec(shifted("average", 0, draw)));
+            sum.dot(&sum).sqrt() / spikes
+        });
+        average_p = permutation_p(length, &null);
+        if average_p <= test.level && length > 0.0 {
+            removed.push(&average / length);
+        }
     }
-    let mut result =
-        NestedResult { average, eigenvalues: vec![], null_band: (f64::NAN, f64::NAN), first_p: f64::NAN, axes: vec![] };
+    let mut result = NestedResult {
+        average,
+        average_p,
+        eigenvalues: vec![],
+        null_band: (f64::NAN, f64::NAN),
+        first_p: f64::NAN,
+        axes: vec![],
+    };
     for step in 0..=test.most_axes {
         if removed.len() >= dimensions {
             break;
@@ -180,11 +206,7 @@ pub fn nested_test(
         let found = spectrum(counts)?;
         let last = found.values.len() - 1;
         let extremes = parallel::try_map(test.shifts, test.threads, |draw| -> Result<(f64, f64)> {
-            let mut stream = seed.child("shift").index(step).index(draw).stream();
-            let shift = stream.random_range(test.least_shift..=time - test.least_shift);
-            let mut moved = counts.to_vec();
-            moved.rotate_right(shift);
-            let null = spectrum(&moved)?;
+            let null = spectrum(&shifted("shift", step, draw))?;
             Ok((null.values[last], null.values[0]))
         })?;
         let p_of = |exceeds: &dyn Fn(&(f64, f64)) -> bool| {

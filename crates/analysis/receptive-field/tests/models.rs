@@ -71,7 +71,7 @@ fn the_nested_test_finds_one_excitatory_and_one_suppressive_axis_in_coloured_sti
     let (a, b) = (drive(&excite), drive(&suppress));
     let counts = poisson_counts(a.iter().zip(&b).map(|(a, b)| 0.15 * a * a / (1.0 + b * b)), &Seed::root(6));
     let white = whiten(stimuli.view(), 1e-3).unwrap();
-    // The neuron is even: its average is noise, and projecting that out would take a piece of the axes along.
+    // The neuron is even: its average is noise.
     let test = NestedTest { shifts: 99, least_shift: 10, project_average: false, ..NestedTest::default() };
     let found = nested_test(white.stimuli.view(), &counts, &test, &Seed::root(7)).unwrap();
     assert!(found.axes.len() >= 2, "{:?}", found.axes.len());
@@ -84,6 +84,14 @@ fn the_nested_test_finds_one_excitatory_and_one_suppressive_axis_in_coloured_sti
     let filters = plane([white.filter(&found.axes[0].axis), white.filter(&found.axes[1].axis)]);
     let angle = principal_angle_deg(filters.view(), plane([excite, suppress]).view()).unwrap();
     assert!(angle < 8.0, "{angle}");
+    // A noisy average is left in where it would have been projected out; a true one is taken out.
+    let careful = NestedTest { project_average: true, ..test };
+    let left = nested_test(white.stimuli.view(), &counts, &careful, &Seed::root(7)).unwrap();
+    assert!(left.average_p > 0.05, "{}", left.average_p);
+    assert_eq!(left.axes[0].axis, found.axes[0].axis);
+    let counts_of_odd = poisson_counts(a.iter().map(|a| 0.1 * (0.8 * a).exp()), &Seed::root(8));
+    let taken = nested_test(white.stimuli.view(), &counts_of_odd, &careful, &Seed::root(7)).unwrap();
+    assert!(taken.average_p <= 0.01 && taken.eigenvalues.len() == 7, "{}", taken.average_p);
     // The same bytes on two threads.
     let again = nested_test(white.stimuli.view(), &counts, &NestedTest { threads: 2, ..test }, &Seed::root(7)).unwrap();
     assert_eq!(again.eigenvalues, found.eigenvalues);

@@ -141,6 +141,29 @@ fn synapses_of_many_delays_learn_as_projections_of_one() {
     }
 }
 
+/// The memory foreseen for plastic synapses is what they take.
+#[test]
+fn what_plastic_synapses_keep_is_foreseen() {
+    let text = r#"{ "populations": {
+        "pre": { "size": 1000, "neuron": { "kind": "renewal", "rate_hz": 20 } },
+        "post": { "size": 1000, "neuron": { "kind": "lif" }, "receptors": { "in": { "kind": "delta" } } } } }"#;
+    let network: NetworkDescription = serde_json::from_str(text).unwrap();
+    let stdp = Plasticity::new(Rule::Stdp(Stdp::default()), [0.0, 1.0]);
+    let rewarded =
+        Plasticity { reward: Some(Reward { tau_ms: 500.0, release_tau_ms: 0.0, rewards: vec![] }), ..stdp.clone() };
+    let calcium = Plasticity::new(Rule::Calcium(Calcium::default()), [0.0, 1.0]);
+    let rule = ConnectionRule::FixedInDegree { count: 200, autapses: true, multapses: false };
+    // Bytes of a synapse: target 2, weight 4, place and source in the column 8, and what the rule keeps.
+    for (plasticity, each) in [(None, 2.0), (Some(stdp), 14.0), (Some(rewarded), 30.0), (Some(calcium), 30.0)] {
+        let projection = Projection { plasticity, ..Projection::new("pre", "post", "in", rule.clone(), 0.5, 1.0) };
+        let network = NetworkDescription { projections: vec![projection], ..network.clone() };
+        let (synapses, bytes) = network.estimate().unwrap();
+        let taken = Simulation::new(&network, &Seed::root(1), 1).unwrap().synapse_bytes() as f64;
+        assert!((taken / synapses - each).abs() < 0.1, "{} {each}", taken / synapses);
+        assert!(bytes >= taken && bytes < taken + 1e6, "{bytes} {taken}");
+    }
+}
+
 fn driven(inhibition: Option<Plasticity>, upkeep: Vec<Upkeep>) -> NetworkDescription {
     let text = r#"{ "populations": {
         "excitation": { "size": 200, "neuron": { "kind": "renewal", "rate_hz": 20 } },

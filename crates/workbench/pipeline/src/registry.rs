@@ -217,6 +217,11 @@ impl InputHandle {
         Ok(table.column(column).map(Column::numbers)?.unwrap_or_default())
     }
 
+    /// Whether the result has a file of this name.
+    pub fn has(&self, name: &str) -> bool {
+        self.folder.join(name).exists()
+    }
+
     /// The bytes of a file.
     ///
     /// # Errors

@@ -178,7 +178,7 @@ pub fn load_probe(input: &InputHandle) -> Result<Box<dyn Lesion>, StageError> {
 
 /// Reads the model of a result.
 pub fn load_model(input: &InputHandle) -> Result<Model, StageError> {
-    if !input.folder.join(MODEL).exists() {
+    if !input.has(MODEL) {
         return Err(StageError::Failed(format!(
             "{} is a recurrent network that cannot be shown images: its task has none; train it on digit-rows",
             input.address

@@ -110,6 +110,7 @@ static STAGES: &[&dyn Stage] = &[
     &Adapter::<recording::PhaseOfFiring>::NEW,
     &Adapter::<recording::PhasePrecession>::NEW,
     &Adapter::<recording::TrialInformation>::NEW,
+    &Adapter::<recording::TrialTuning>::NEW,
     &Adapter::<recording::TrialDecoding>::NEW,
     &Adapter::<recording::PairSynchrony>::NEW,
     &Adapter::<recording::TrialDynamics>::NEW,

@@ -87,11 +87,13 @@ impl Filling {
 }
 
 impl Rows {
-    /// Bytes of a synapse.
+    /// Bytes of a synapse; a plastic one has a weight of its own, and a place and a source in the column of its target.
     pub fn bytes_per_synapse(to: usize, projection: &Projection) -> usize {
         let target = if to <= NARROW { 2 } else { 4 };
         let own = |d: &Distribution, bytes| if d.constant().is_some() { 0 } else { bytes };
-        target + own(&projection.weight, 4) + own(&projection.delay_ms, 2)
+        let (weight, delay) = (own(&projection.weight, 4), own(&projection.delay_ms, 2));
+        let Some(plasticity) = &projection.plasticity else { return target + weight + delay };
+        target + 4 + delay + 8 + delay + plasticity.state_bytes()
     }
 
     /// Builds the rows onto the targets of a range.

@@ -130,6 +130,13 @@ impl Plasticity {
         Self { rule, least, most, reward: None, upkeep: vec![] }
     }
 
+    /// Bytes that a synapse keeps beside its weight: eligibility and calcium, each with the step of its last change.
+    pub(crate) fn state_bytes(&self) -> usize {
+        let calcium = if matches!(self.rule, Rule::Calcium(_)) { size_of::<CalciumState>() } else { 0 };
+        let eligibility = if self.reward.is_some() { size_of::<(f64, u64)>() } else { 0 };
+        calcium + eligibility
+    }
+
     /// Refuses time constants that are not positive and bounds upside down.
     ///
     /// # Errors

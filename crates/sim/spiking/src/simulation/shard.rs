@@ -160,10 +160,10 @@ impl<F: Float> Shard<F> {
         }
     }
 
-    /// Synapses and the bytes they take.
+    /// Synapses and the bytes they take, what plastic ones keep beside their weights included.
     pub fn synapses(&self) -> (usize, usize) {
         let stored = self.incoming.iter().filter_map(|i| match &i.synapses {
-            Synapses::Stored(rows) => Some((rows.len(), rows.bytes())),
+            Synapses::Stored(rows) => Some((rows.len(), rows.bytes() + i.plastic.as_ref().map_or(0, Plastic::bytes))),
             Synapses::Procedural(_) => None,
         });
         stored.fold((0, 0), |sum, rows| (sum.0 + rows.0, sum.1 + rows.1))

@@ -20,6 +20,8 @@ pub enum Marks {
     Paths,
     /// Separate points.
     Points,
+    /// Separate points, with a line that was fitted to them.
+    Fitted(Vec<(f64, f64)>),
     /// Points joined by thin lines.
     Joined,
     /// Bars of this width from zero.
@@ -147,6 +149,7 @@ impl Chart {
                     see(b.1);
                     see(b.2);
                 }),
+                Marks::Fitted(line) => line.iter().for_each(|p| see(if axis == 0 { p.0 } else { p.1 })),
                 Marks::Bars(_) if axis == 1 => see(0.0),
                 Marks::Bars(width) => series.points.iter().for_each(|p| {
                     see(p.0 - width / 2.0);
@@ -171,7 +174,7 @@ impl Chart {
             }
             let ink = colour(index);
             match series.marks {
-                Marks::Points | Marks::Joined => area.draw(&Circle::new((12, y), 4, ink.filled())),
+                Marks::Points | Marks::Fitted(_) | Marks::Joined => area.draw(&Circle::new((12, y), 4, ink.filled())),
                 Marks::Region => area.draw(&Rectangle::new([(4, y - 6), (20, y + 6)], ink.mix(0.25).filled())),
                 Marks::Bars(_) => area.draw(&Rectangle::new([(4, y - 6), (20, y + 6)], ink.filled())),
                 _ => area.draw(&PathElement::new(vec![(2, y), (22, y)], ink.stroke_width(2))),
@@ -212,6 +215,10 @@ fn draw_series(chart: &mut Plane<'_, '_>, series: &Series, ink: RGBColor) -> Res
         }
         Marks::Points => {
             chart.draw_series(points.into_iter().map(|p| Circle::new(p, 3, ink.mix(0.75).filled()))).map_err(failed)?;
+        }
+        Marks::Fitted(line) => {
+            chart.draw_series(LineSeries::new(line.iter().copied(), ink.stroke_width(2))).map_err(failed)?;
+            chart.draw_series(points.into_iter().map(|p| Circle::new(p, 4, ink.filled()))).map_err(failed)?;
         }
         Marks::Joined => {
             chart.draw_series(LineSeries::new(points.iter().copied(), ink.stroke_width(1))).map_err(failed)?;

@@ -48,7 +48,7 @@ pub struct StcParameters {
     #[serde(default = "most")]
     #[schemars(range(min = 1, max = 100))]
     pub most_axes: usize,
-    /// Whether the spike-triggered average is projected out first; not for units that respond alike to a pattern and its negative.
+    /// Whether the spike-triggered average is projected out first, if it is more than noise.
     #[serde(default)]
     pub project_average: bool,
 }
@@ -76,7 +76,7 @@ impl Kind for Stc {
     type Parameters = StcParameters;
     const ROLE: Role = Role::Analysis;
     const KIND: &'static str = "stc";
-    const VERSION: u32 = 2;
+    const VERSION: u32 = 3;
     const ABOUT: &'static str = "spike-triggered covariance with a nested test of its axes (Schwartz 2006), and their information by iSTAC (Pillow 2006)";
     const OUTPUTS: &'static [OutputInfo] = &[main_output("covariance axes")];
 

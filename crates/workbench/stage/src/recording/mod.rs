@@ -23,6 +23,7 @@ mod source;
 mod trial_decoding;
 mod trial_dynamics;
 mod trial_information;
+mod trial_tuning;
 mod trials;
 
 pub use events::EventResponse;
@@ -47,6 +48,7 @@ pub use source::RecordingKind;
 pub use trial_decoding::TrialDecoding;
 pub use trial_dynamics::TrialDynamics;
 pub use trial_information::TrialInformation;
+pub use trial_tuning::TrialTuning;
 
 use std::collections::BTreeMap;
 

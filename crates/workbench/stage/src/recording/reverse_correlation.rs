@@ -1,7 +1,9 @@
 //! Receptive fields of recorded units in space and time: the average and the covariance of a signal before their spikes, and whether the
 //! field is a product of a profile in space and a course in time.
 
-use ndarray::{Array2, ArrayView1, s};
+use std::collections::BTreeMap;
+
+use ndarray::{Array1, Array2, ArrayD, ArrayView1, s};
 use rheobase_core::statistics::permutation_p;
 use rheobase_core::{Estimate, NullDistribution};
 use rheobase_data::Table;
@@ -79,7 +81,7 @@ impl Kind for ReverseCorrelation {
     type Parameters = ReverseCorrelationParameters;
     const ROLE: Role = Role::Analysis;
     const KIND: &'static str = "reverse-correlation";
-    const VERSION: u32 = 2;
+    const VERSION: u32 = 3;
     const ABOUT: &'static str =
         "receptive fields of recorded units in space and time: spike-triggered average and covariance, separability";
     const OUTPUTS: &'static [OutputInfo] = &[main_output("receptive fields")];
@@ -141,6 +143,8 @@ impl Kind for ReverseCorrelation {
                 let what = "cosine of the field and the first filter that was put in";
                 outcome.metric(&format!("cosine_{unit}"), estimate(cosine, what, "all entries"));
             }
+            let length = found.filters.row(k).dot(&found.filters.row(k)).sqrt();
+            outcome.metric(&format!("length_{unit}"), estimate(length, "length of the average", "all entries, sd"));
             let what = "entries of the field that are certain";
             outcome.metric(
                 &format!("certain_{unit}"),
@@ -179,7 +183,7 @@ impl Kind for ReverseCorrelation {
         let figure = Matrix { title: "receptive fields".into(), label: "sd".into(), panels, across, range: None };
         outcome.figure("fields", "Receptive fields in space and time", &caption, figure.svg().map_err(failed)?);
         if p.shifts > 0 {
-            covariance(p, shown, &units, &counts, context, &mut outcome)?;
+            covariance(p, shown, &units, &counts, &truths, context, &mut outcome)?;
         }
         Ok(outcome)
     }
@@ -208,12 +212,36 @@ fn field_of(filter: ArrayView1<'_, f64>, lags: usize, places: usize) -> Array2<f
     Array2::from_shape_fn((lags, places), |(row, place)| filter[(lags - 1 - row) * places + place])
 }
 
+/// Gram and Schmidt's orthonormal basis of some filters.
+fn orthonormal(filters: impl Iterator<Item = Vec<f64>>) -> Vec<Array1<f64>> {
+    let mut basis: Vec<Array1<f64>> = vec![];
+    for filter in filters {
+        let mut rest = Array1::from_vec(filter);
+        for axis in &basis {
+            let along = rest.dot(axis);
+            rest.scaled_add(-along, axis);
+        }
+        let length = rest.dot(&rest).sqrt();
+        if length > 1e-9 {
+            basis.push(rest / length);
+        }
+    }
+    basis
+}
+
+/// Cosine of the angle between a filter and the span of an orthonormal basis.
+fn cosine_with_span(filter: &Array1<f64>, basis: &[Array1<f64>]) -> f64 {
+    let inside: f64 = basis.iter().map(|axis| filter.dot(axis).powi(2)).sum();
+    (inside / filter.dot(filter)).sqrt()
+}
+
 /// Axes along which spikes change the variance of the signal.
 fn covariance(
     p: &ReverseCorrelationParameters,
     shown: &Signal,
     units: &[usize],
     counts: &Array2<f64>,
+    truths: &BTreeMap<String, ArrayD<f64>>,
     context: &Context<'_>,
     outcome: &mut Outcome,
 ) -> Result<(), StageError> {
@@ -248,6 +276,21 @@ fn covariance(
             "spikes",
         );
         outcome.metric(&format!("axes_{unit}"), axes.with_constant("first_p", found.first_p));
+        let of_unit = |k: usize| truths.get(&format!("filter_{unit}_{k}"));
+        let span = orthonormal((0..).map_while(of_unit).map(|f| f.iter().copied().collect()));
+        let inside = found.axes.iter().map(|axis| cosine_with_span(&white.filter(&axis.axis), &span));
+        if let Some(least) = inside.reduce(f64::min).filter(|_| !span.is_empty()) {
+            let what = "cosine of an axis and the filters that were put in, the least";
+            let variant = "axes found against the span of the filters";
+            outcome
+                .metric(&format!("axes_cosine_{unit}"), Estimate::new(least, what, variant, found.axes.len(), "axes"));
+        }
+        for (name, place) in [("raised", 0), ("lowered", found.eigenvalues.len() - 1)] {
+            let what = format!("variance before spikes along the axis where it is most {name}");
+            let variant = "eigenvalue, average projected out, whitened";
+            let estimate = Estimate::new(found.eigenvalues[place], &what, variant, n, "spikes");
+            outcome.metric(&format!("{name}_variance_{unit}"), estimate);
+        }
         for axis in &found.axes {
             let sign = if axis.eigenvalue > 1.0 { "more" } else { "less" };
             let values = field_of(white.filter(&axis.axis).view(), p.lags, places);
@@ -273,4 +316,17 @@ fn covariance(
         "Axes along which the signal before spikes varies more, or less, than elsewhere; drawn as the fields.";
     outcome.figure("axes", "Axes of changed variance", caption, figure.svg().map_err(failed)?);
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_filter_lies_in_the_span_of_filters_that_are_not_orthogonal() {
+        let span = orthonormal([vec![1.0, 0.0, 0.0], vec![1.0, 1.0, 0.0], vec![2.0, 1.0, 0.0]].into_iter());
+        assert_eq!(span.len(), 2);
+        assert!((cosine_with_span(&Array1::from_vec(vec![3.0, -4.0, 0.0]), &span) - 1.0).abs() < 1e-12);
+        assert!((cosine_with_span(&Array1::from_vec(vec![3.0, 0.0, 4.0]), &span) - 0.6).abs() < 1e-12);
+    }
 }

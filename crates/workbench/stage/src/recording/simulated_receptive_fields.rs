@@ -1,8 +1,8 @@
-//! White noise watched by neurons whose filters in space and time are known.
+//! Noise watched by neurons whose filters in space and time are known.
 
 use std::collections::BTreeMap;
 
-use rheobase_core::SpikeTrains;
+use rheobase_core::{Estimate, SpikeTrains};
 use rheobase_data::Table;
 use rheobase_data::npy::Array;
 use rheobase_data::recording::{Recording, Signal};
@@ -21,7 +21,7 @@ impl Kind for SimulatedReceptiveFields {
     const ROLE: Role = Role::Data;
     const KIND: &'static str = "simulated-receptive-fields";
     const VERSION: u32 = 1;
-    const ABOUT: &'static str = "a recording whose truth is known: neurons that watch white noise through separable, moving and squaring filters";
+    const ABOUT: &'static str = "a recording whose truth is known: neurons that watch noise through separable, moving, squaring and opposing filters";
     const OUTPUTS: &'static [OutputInfo] = &[main_output("a recording")];
 
     fn check(p: &NoiseResponses) -> Vec<Complaint> {
@@ -45,6 +45,13 @@ impl Kind for SimulatedReceptiveFields {
         store(&recording, &mut outcome);
         describe(&recording, &mut outcome)?;
         for neuron in neurons {
+            if let Some((raised, lowered)) = p.variances(neuron) {
+                for (name, value) in [("raised_variance", raised), ("lowered_variance", lowered)] {
+                    let what = "variance of the noise along a filter before spikes";
+                    let estimate = Estimate::new(value, what, "quadrature, the truth", 1, "neurons");
+                    outcome.metric(&format!("{name}_{neuron}"), estimate);
+                }
+            }
             for (k, filter) in p.filters(neuron).into_iter().enumerate() {
                 outcome.array(&format!("filter_{neuron}_{k}"), Array::F64(filter.into_dyn()));
             }

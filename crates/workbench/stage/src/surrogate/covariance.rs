@@ -199,6 +199,7 @@ mod tests {
     fn planes_overlap_by_their_angle_and_not_by_their_axes() {
         let of = |axes: [[f64; 3]; 2]| NestedResult {
             average: array![0.0, 0.0, 0.0],
+            average_p: 1.0,
             eigenvalues: vec![],
             null_band: (0.0, 0.0),
             first_p: 0.0,

@@ -59,7 +59,7 @@ impl Kind for SurrogateMap {
     type Parameters = MapParameters;
     const ROLE: Role = Role::Analysis;
     const KIND: &'static str = "surrogate-map";
-    const VERSION: u32 = 4;
+    const VERSION: u32 = 5;
     const ABOUT: &'static str = "spike-triggered averages of the inputs of a neuron and of its surrogate, what the surrogate's first layer looks at, and lesions of inputs";
     const OUTPUTS: &'static [OutputInfo] = &[main_output("maps of inputs")];
 

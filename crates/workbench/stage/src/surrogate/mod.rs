@@ -85,7 +85,7 @@ impl NeuronOrSurrogate {
 
 /// Reads the neuron of trials, or a surrogate, whichever the result is.
 pub(crate) fn load_neuron_or_surrogate(input: &InputHandle) -> Result<NeuronOrSurrogate, StageError> {
-    if input.file(TRIALS).is_ok() {
+    if input.has(TRIALS) {
         Ok(NeuronOrSurrogate::Neuron(load_neuron(input)?))
     } else {
         Ok(NeuronOrSurrogate::Surrogate(Box::new(load_surrogate(input)?)))
@@ -94,7 +94,7 @@ pub(crate) fn load_neuron_or_surrogate(input: &InputHandle) -> Result<NeuronOrSu
 
 /// The same; none where the result is neither.
 pub(crate) fn load_neuron_or_surrogate_if_any(input: &InputHandle) -> Result<Option<NeuronOrSurrogate>, StageError> {
-    let either = [TRIALS, imitation::SURROGATE].iter().any(|file| input.folder.join(file).exists());
+    let either = [TRIALS, imitation::SURROGATE].iter().any(|file| input.has(file));
     either.then(|| load_neuron_or_surrogate(input)).transpose()
 }
 

@@ -45,6 +45,11 @@ impl Columns {
         self.lags.get(place).map_or(0, |lag| *lag as usize)
     }
 
+    /// Bytes that it takes.
+    pub fn bytes(&self) -> usize {
+        4 * (self.first.len() + self.synapses.len() + self.sources.len()) + 2 * self.lags.len()
+    }
+
     /// Places of the synapses onto a target, in the other lists.
     pub fn of(&self, target: usize) -> std::ops::Range<usize> {
         self.first[target] as usize..self.first[target + 1] as usize

@@ -117,6 +117,12 @@ impl Plastic {
         self.pre.resize(1 + longest - shortest, silent);
     }
 
+    /// Bytes that the synapses take beside their weights.
+    pub fn bytes(&self) -> usize {
+        let (eligibility, calcium) = (size_of_val(&self.eligibility[..]), size_of_val(&self.calcium[..]));
+        self.columns.bytes() + eligibility + calcium
+    }
+
     /// In steps.
     pub fn shortest_delay(&self) -> usize {
         self.delays[0]
