@@ -191,3 +191,57 @@ of = "data.session"
     let (code, message) = told(text.replace("kind = \"recording\"", "kind = \"recording\"\npath = \"a.nwb\""));
     assert!(code == Some(2) && message.contains("give one of `dataset`, `path` and `tables`"), "{message}");
 }
+
+#[test]
+fn orientation_tuning_of_a_user_s_tables_goes_round_in_half_a_turn() {
+    let place = workplace();
+    let (mut spikes, mut trials) = (String::from("s,unit\n"), String::from("start_time,stop_time,angle\n"));
+    let angles = [0.0_f64, 22.5, 45.0, 67.5, 90.0, 112.5, 135.0, 157.5];
+    for (trial, angle) in angles.iter().cycle().take(48).enumerate() {
+        let start = trial as f64;
+        trials += &format!("{start},{},{angle}\n", start + 0.5);
+        // Unit 0 prefers 160 degrees, at which the curve wraps; unit 1 fires as much to every angle.
+        let rate = 2.0 + 20.0 * (2.0 * ((2.0 * (angle - 160.0).to_radians()).cos() - 1.0)).exp();
+        let noise = [-1.0, 0.0, 1.0][trial / 8 % 3];
+        let count = (rate + noise).round().max(0.0) as usize;
+        (0..count).for_each(|k| spikes += &format!("{},0\n", start + 0.01 + 0.45 * k as f64 / count as f64));
+        (0..5 + trial / 8 % 2).for_each(|k| spikes += &format!("{},1\n", start + 0.02 + 0.05 * k as f64));
+    }
+    std::fs::write(place.path().join("spikes.csv"), spikes).unwrap();
+    std::fs::write(place.path().join("trials.csv"), trials).unwrap();
+    let text = r#"
+[pipeline]
+name = "gratings"
+question = "Which orientation do they prefer?"
+seed = 1
+
+[data.session]
+kind = "recording"
+[data.session.tables]
+span_s = [0, 48]
+spikes = { path = "spikes.csv", time = "s", unit = "unit" }
+trials = "trials.csv"
+
+[analysis.tuning]
+kind = "trial-tuning"
+of = "data.session"
+by = "angle"
+angle = "orientation"
+window_s = [0.0, 0.5]
+"#;
+    place.write("gratings.toml", text);
+    let output = place.run(&["run", "gratings.toml", "--progress", "never"]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    let summary: Value = serde_json::from_slice(&place.report("gratings/summary.json")).unwrap();
+    let value = |name: &str| summary["metrics"][name]["value"].as_f64().unwrap_or_else(|| panic!("no metric {name}"));
+    assert_eq!(value("analysis.tuning.tuned"), 1.0);
+    assert!((value("analysis.tuning.preferred_deg_0") - 160.0).abs() < 2.0);
+    assert!((value("analysis.tuning.kappa_0") - 2.0).abs() < 0.3, "{}", value("analysis.tuning.kappa_0"));
+    // Angles in words are refused with the word.
+    let words = std::fs::read_to_string(place.path().join("trials.csv")).unwrap().replace(",22.5\n", ",oblique\n");
+    std::fs::write(place.path().join("trials.csv"), words).unwrap();
+    let refused = place.run(&["run", "gratings.toml", "--progress", "never"]);
+    let message = stderr(&refused).split_whitespace().collect::<Vec<_>>().join(" ");
+    assert_eq!(refused.status.code(), Some(1), "{message}");
+    assert!(message.contains("column `angle` holds `oblique`"), "{message}");
+}

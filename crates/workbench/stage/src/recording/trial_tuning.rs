@@ -162,10 +162,9 @@ impl Kind for TrialTuning {
             found.push(of_unit(p, &angles_deg, &of_trial, &counts, &context.seed.child("unit").index(unit))?);
             context.progress.step("units", unit + 1, units);
         }
-        // A unit that never fires is not among those tested.
-        let tested: Vec<usize> = (0..units).filter(|u| found[*u].p.is_finite()).collect();
-        let q = false_discovery_rate(&tested.iter().map(|u| found[*u].p).collect::<Vec<_>>());
-        tested.iter().zip(q).for_each(|(u, q)| found[*u].q = q);
+        // A unit that never fires has no p-value, and is not among those tested.
+        let q = false_discovery_rate(&found.iter().map(|f| f.p).collect::<Vec<_>>());
+        found.iter_mut().zip(q).for_each(|(f, q)| f.q = q);
         let mut outcome = Outcome::default();
         // Recordings whose truth is known carry the preferred angles that were put in.
         let truth = recording.units.numbers("preferred_deg").ok().filter(|t| t.len() == units);
