@@ -160,7 +160,8 @@ fn what_plastic_synapses_keep_is_foreseen() {
         let (synapses, bytes) = network.estimate().unwrap();
         let taken = Simulation::new(&network, &Seed::root(1), 1).unwrap().synapse_bytes() as f64;
         assert!((taken / synapses - each).abs() < 0.1, "{} {each}", taken / synapses);
-        assert!(bytes >= taken && bytes < taken + 1e6, "{bytes} {taken}");
+        // Beside synapses it foresees the 2,000 neurons, 192 kB.
+        assert!(bytes >= taken && bytes < taken + 2.5e5, "{bytes} {taken}");
     }
 }
 

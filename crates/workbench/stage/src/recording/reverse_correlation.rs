@@ -271,11 +271,14 @@ fn covariance(
         let axes = Estimate::new(
             found.axes.len() as f64,
             "axes of changed variance",
-            "nested test, average projected out",
+            "nested test, average projected out if it is more than noise",
             n,
             "spikes",
         );
-        outcome.metric(&format!("axes_{unit}"), axes.with_constant("first_p", found.first_p));
+        outcome.metric(
+            &format!("axes_{unit}"),
+            axes.with_constant("first_p", found.first_p).with_constant("average_p", found.average_p),
+        );
         let of_unit = |k: usize| truths.get(&format!("filter_{unit}_{k}"));
         let span = orthonormal((0..).map_while(of_unit).map(|f| f.iter().copied().collect()));
         let inside = found.axes.iter().map(|axis| cosine_with_span(&white.filter(&axis.axis), &span));
@@ -287,7 +290,7 @@ fn covariance(
         }
         for (name, place) in [("raised", 0), ("lowered", found.eigenvalues.len() - 1)] {
             let what = format!("variance before spikes along the axis where it is most {name}");
-            let variant = "eigenvalue, average projected out, whitened";
+            let variant = "eigenvalue, whitened, average projected out if it is more than noise";
             let estimate = Estimate::new(found.eigenvalues[place], &what, variant, n, "spikes");
             outcome.metric(&format!("{name}_variance_{unit}"), estimate);
         }
