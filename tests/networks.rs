@@ -209,3 +209,84 @@ fn mistakes_inside_a_network_are_told_where_they_stand() {
         assert!(told.contains(&format!("small.toml:{}:", line(needle))), "{told}");
     }
 }
+
+const SKELETON: &str = r#"[pipeline]
+name = "small"
+question = "How far apart are two partners' synapses?"
+seed = 1
+
+[data.neuron]
+kind = "cell"
+morphology = { kind = "file", path = "skeleton.csv", unit_um = 0.008 }
+
+[analysis.distances]
+kind = "neurite-distances"
+of = "data.neuron"
+length_constant_um = 2.0
+electrotonic = { rm_ohm_cm2 = 10_000, ra_ohm_cm = 100 }
+[analysis.distances.sets]
+seven = { kind = "table", path = "synapses.csv", unit_um = 0.008, only = ["partner", "720575940600000007"] }
+nine = { kind = "table", path = "synapses.csv", unit_um = 0.008, only = ["partner", "720575940600000009"] }
+"#;
+
+#[test]
+fn synapses_of_a_connectome_are_as_far_apart_as_their_neurite_is_long() {
+    let place = workplace();
+    // 4 um along x in voxels of 8 nm, and a branch of 2 um from its middle.
+    place.write(
+        "skeleton.csv",
+        ",rowId,x,y,z,radius,link\n0,1,0,0,0,125,-1\n1,2,125,0,0,125,1\n2,3,250,0,0,125,2\n3,4,375,0,0,125,3\n\
+         4,5,500,0,0,125,4\n5,6,250,125,0,125,3\n6,7,250,250,0,125,6\n",
+    );
+    place.write(
+        "synapses.csv",
+        "partner,x,y,z\n720575940600000007,0,0,0\n720575940600000007,500,0,10\n720575940600000009,250,250,0\n",
+    );
+    let (code, text) = run(&place, SKELETON);
+    assert_eq!(code, Some(0), "{text}");
+    let close = |name: &str, expected: f64| {
+        let found = metric(&place, &format!("analysis.distances.{name}"));
+        assert!((found - expected).abs() < 1e-12, "{name} {found} {expected}");
+    };
+    close("shortest_um_nine_seven", 4.0);
+    close("mean_um_seven", 4.0);
+    close("coupling_nine_seven", (-2.0_f64).exp());
+    // Two um wide: lambda is 500 um times the root of 2.
+    close("mean_lambda_nine_seven", 4.0 / (500.0 * 2.0_f64.sqrt()));
+    close("gap_seven", 0.08);
+
+    let (code, text) = run(&place, &SKELETON.replace("00009\"", "00008\""));
+    assert_eq!(code, Some(1));
+    assert!(text.contains("no row of synapses.csv belongs to the set nine"), "{text}");
+    let (_, text) = run(&place, &SKELETON.replace("only = [\"partner\"", "only = [\"pre\""));
+    assert!(text.contains("`pre`") && text.contains("partner, x, y, z"), "{text}");
+    let (_, text) = run(
+        &place,
+        &SKELETON.replace(
+            "nine = { kind = \"table\"",
+            "nine = { kind = \"places\", at = [\"undefined[9]\"] }\nten = { kind = \"table\"",
+        ),
+    );
+    assert!(text.contains("undefined[9]") && text.contains("undefined[0]"), "{text}");
+    // Another file is another result.
+    place.write("synapses.csv", "partner,x,y,z\n720575940600000007,0,0,0\n720575940600000009,500,0,0\n");
+    assert_eq!(run(&place, SKELETON).0, Some(0));
+    assert!((metric(&place, "analysis.distances.shortest_um_nine_seven") - 4.0).abs() < 1e-12);
+    assert!((metric(&place, "analysis.distances.coupling_nine_seven") - (-2.0_f64).exp()).abs() < 1e-12);
+}
+
+#[test]
+fn cuts_and_touches_that_are_not_on_a_chain_are_told_where_they_stand() {
+    let place = workplace();
+    let text = "[pipeline]\nname = \"small\"\nquestion = \"?\"\nseed = 1\n[analysis.chain]\nkind = \"ganglion-chain\"\n\
+                chain = { ganglia = 4 }\ndraw = 4\n[analysis.chain.operations]\nwhole = []\ntail = [{ behind = 3 }]\n";
+    place.write("small.toml", text);
+    let output = place.run(&["check", "small.toml"]);
+    assert_eq!(output.status.code(), Some(2));
+    let told = stderr(&output);
+    for part in
+        ["small.toml:8:", "touched are 1 to 3", "small.toml:10:", "small.toml:11:", "no connective behind ganglion 3"]
+    {
+        assert!(told.contains(part), "{part}: {told}");
+    }
+}

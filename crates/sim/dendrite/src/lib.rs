@@ -77,6 +77,7 @@ pub mod plasticity;
 pub mod rallpack;
 pub mod region;
 pub mod simulation;
+pub mod skeleton;
 pub mod solver;
 pub mod synapse;
 pub mod two_layer;

@@ -11,42 +11,15 @@ use rheobase_core::Seed;
 
 use crate::Cell;
 use crate::error::{POSITIVE, Result, require_range};
+use crate::skeleton::{Length, Place, Skeleton};
 
 /// Path distance in um between the middles of all compartments, along the tree; shape (compartments, compartments).
-pub fn path_distances_um(cell: &Cell) -> Array2<f64> {
-    let (sections, compartments) = (cell.morphology().sections(), cell.compartments());
-    let list = compartments.list();
-    let parent = |i: usize| -> Option<usize> {
-        let range = compartments.of_section(list[i].section);
-        if i > range.start {
-            return Some(i - 1);
-        }
-        sections[list[i].section].parent.map(|(parent, at)| compartments.at(parent, at))
-    };
-    let parents: Vec<Option<usize>> = (0..list.len()).map(parent).collect();
-    // Distances along the chain of parents, so that a branch that leaves a section's middle counts from there.
-    let step = |i: usize| parents[i].map_or(0.0, |p| (list[i].distance_um - list[p].distance_um).abs());
-    let mut depth = vec![0.0; list.len()];
-    let mut level = vec![0_usize; list.len()];
-    for i in 0..list.len() {
-        let (mut at, mut chain) = (i, Vec::new());
-        while let Some(p) = parents[at] {
-            chain.push(at);
-            at = p;
-        }
-        level[i] = chain.len();
-        depth[i] = chain.iter().map(|&c| step(c)).sum();
-    }
-    Array2::from_shape_fn((list.len(), list.len()), |(a, b)| {
-        let (mut x, mut y) = (a, b);
-        while x != y {
-            let move_x = level[x] >= level[y];
-            let slot = if move_x { &mut x } else { &mut y };
-            let Some(p) = parents[*slot] else { break };
-            *slot = p;
-        }
-        depth[a] + depth[b] - 2.0 * depth[x]
-    })
+///
+/// # Errors
+/// As [`Skeleton::new`].
+pub fn path_distances_um(cell: &Cell, threads: usize) -> Result<Array2<f64>> {
+    let places: Vec<Place> = cell.compartments().list().iter().map(|c| (c.section, c.x)).collect();
+    Skeleton::new(cell.morphology(), &places)?.distances(places.len(), Length::Geodesic, threads)
 }
 
 /// Synapses of every cell in every compartment; shape (cells, compartments). Each cell has a centre, drawn evenly in length,
@@ -143,14 +116,13 @@ mod tests {
     #[test]
     fn distances_follow_the_tree() {
         let line = Cell::new(cylinder(100.0, 1.0).unwrap(), Discretisation::Fixed { count: 10 }).unwrap();
-        let d = path_distances_um(&line);
+        let d = path_distances_um(&line, 1).unwrap();
         assert!((d[[0, 9]] - 90.0).abs() < 1e-9 && (d[[3, 1]] - 20.0).abs() < 1e-9 && d[[4, 4]] == 0.0);
-        // Two arms of 50 um from the soma's end: 45 um each way, and up to 1 um each from the last compartment's middle to
-        // the end it leaves from.
+        // Two arms of 50 um from the soma's end: 45 um each way.
         let two = Cell::new(star(10.0, 2, 50.0, 1.0).unwrap(), Discretisation::Fixed { count: 5 }).unwrap();
-        let d = path_distances_um(&two);
+        let d = path_distances_um(&two, 1).unwrap();
         let (a, b) = (two.at("dend[0](0.9)").unwrap(), two.at("dend[1](0.9)").unwrap());
-        assert!((d[[a, b]] - 90.0).abs() < 2.1, "{}", d[[a, b]]);
+        assert!((d[[a, b]] - 90.0).abs() < 1e-9, "{}", d[[a, b]]);
         assert_eq!(d, d.t());
     }
 

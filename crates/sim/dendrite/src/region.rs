@@ -123,11 +123,11 @@ impl Places {
     }
 }
 
-/// The compartment of a location such as `soma(0.5)`, `apic[36](0.97)`; a name without place means its middle.
+/// The section of a location such as `soma(0.5)`, `apic[36](0.97)` and the place on it, 0 to 1; a name without place means its middle.
 ///
 /// # Errors
 /// If the section is not known or the place is not from 0 to 1.
-pub fn location(text: &str, morphology: &Morphology, compartments: &Compartments) -> Result<usize> {
+pub fn place(text: &str, morphology: &Morphology) -> Result<(usize, f64)> {
     let text = text.trim();
     let (name, x) = match text.rfind('(') {
         Some(open) if text.ends_with(')') => {
@@ -143,7 +143,15 @@ pub fn location(text: &str, morphology: &Morphology, compartments: &Compartments
     crate::error::require_range(format!("place on section {name}"), x, 0.0, 1.0)?;
     let section =
         morphology.section(name).or_else(|error| morphology.section(&format!("{name}[0]")).map_err(|_| error))?;
-    Ok(compartments.at(section, x))
+    Ok((section, x))
+}
+
+/// The compartment of a location.
+///
+/// # Errors
+/// As [`place`].
+pub fn location(text: &str, morphology: &Morphology, compartments: &Compartments) -> Result<usize> {
+    place(text, morphology).map(|(section, x)| compartments.at(section, x))
 }
 
 /// Compartments drawn from a region with probability proportional to their length, with replacement.

@@ -41,16 +41,4 @@ impl Statistics {
             highest_order: chosen.iter().map(|&i| order[i]).max().unwrap_or(0),
         }
     }
-
-    /// Steady electrotonic length of every section: its length in units of lambda = sqrt(d Rm / (4 Ri)) of its own
-    /// diameters (Rall 1959), for `rm_ohm_cm2` and `ra_ohm_cm`.
-    pub fn electrotonic_lengths(morphology: &Morphology, rm_ohm_cm2: f64, ra_ohm_cm: f64) -> Vec<f64> {
-        let of_pair = |a: &super::AxisPoint, b: &super::AxisPoint| {
-            let diameter_cm = 0.5 * (a.diameter_um + b.diameter_um) * 1e-4;
-            let lambda_um = (diameter_cm * rm_ohm_cm2 / (4.0 * ra_ohm_cm)).sqrt() * 1e4;
-            a.distance_um(b) / lambda_um
-        };
-        let of_axis = |axis: &[super::AxisPoint]| axis.windows(2).map(|w| of_pair(&w[0], &w[1])).sum();
-        morphology.sections().iter().map(|section| of_axis(&section.axis)).collect()
-    }
 }

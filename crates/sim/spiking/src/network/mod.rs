@@ -3,6 +3,7 @@
 mod connection;
 mod distribution;
 mod draw;
+mod ganglion_chain;
 mod population;
 mod projection;
 mod receptor;
@@ -12,6 +13,7 @@ mod short_term;
 pub use connection::{ConnectionRule, ConnectionTable, Listed, Profile, Space};
 pub use distribution::Distribution;
 pub(crate) use draw::{Drawn, Wiring};
+pub use ganglion_chain::{Cut, GanglionChain, Side, Touch, Weights as GanglionWeights};
 pub use population::{NeuronNames, PoissonInput, Population};
 pub use projection::{Failure, Projection};
 pub use receptor::Receptor;

@@ -12,7 +12,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{CellArtifact, load_cell};
-use crate::kind::{Kind, failed, main_output};
+use crate::kind::{Kind, failed, main_output, threads};
 
 /// Parameters of `localised-inhibition`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -97,7 +97,7 @@ impl Kind for LocalisedInhibition {
     type Parameters = LocalisedInhibitionParameters;
     const ROLE: Role = Role::Analysis;
     const KIND: &'static str = "localised-inhibition";
-    const VERSION: u32 = 2;
+    const VERSION: u32 = 3;
     const ABOUT: &'static str =
         "inhibition of many cells by one graded neuron whose activity decays along its neurite (APL)";
     const OUTPUTS: &'static [OutputInfo] = &[main_output("localised inhibition")];
@@ -119,7 +119,7 @@ impl Kind for LocalisedInhibition {
 
     fn run(p: &LocalisedInhibitionParameters, context: &Context<'_>) -> Result<Outcome, StageError> {
         let cell = load_cell(context.input(&p.of)?)?;
-        let distances = path_distances_um(&cell);
+        let distances = path_distances_um(&cell, threads()).map_err(failed)?;
         // A cell's synapses to the inhibitory cell and from it lie in the same places.
         let seed = context.seed.child("sites");
         let sites =

@@ -11,6 +11,7 @@ use rheobase_data::Table;
 use rheobase_linalg::least_squares;
 use rheobase_pipeline::{Complaint, Context, Input, Outcome, OutputInfo, Role, StageError};
 use rheobase_report::figure::{Matrix, Panel};
+use rheobase_similarity::matching::soft_matching_correlation;
 use rheobase_similarity::{Bias, linear_cka};
 use rheobase_task::space::HeadCentred;
 use rheobase_task::{AnyTask, Trial};
@@ -49,7 +50,7 @@ impl Kind for GainFields {
     type Parameters = GainFieldParameters;
     const ROLE: Role = Role::Analysis;
     const KIND: &'static str = "gain-fields";
-    const VERSION: u32 = 3;
+    const VERSION: u32 = 4;
     const ABOUT: &'static str =
         "planar gain fields and retinal receptive fields of hidden units (Zipser & Andersen 1988)";
     const OUTPUTS: &'static [OutputInfo] = &[main_output("gain fields")];
@@ -206,21 +207,30 @@ impl Probe {
     }
 
     /// Likeness to synthetic cells of area 7a: of whole responses; of evoked ones, without what the eye does when nothing is shown, which
-    /// recordings of gain fields take off; and of the interaction alone, without what the retina does by itself either. Units with random
-    /// weights keep the geometry of the retina, so that the first two say little about learning.
+    /// recordings of gain fields take off; and of the interaction alone, without what the retina does by itself either. Random weights keep
+    /// the geometry of the retina, to which CKA is confined, so that the first two say little about learning; units matched one by one
+    /// tell a field that is tuned as a cell's from a mixture of such.
     fn against_cells(&self, task: &HeadCentred, seed: &Seed, outcome: &mut Outcome) -> Result<(), StageError> {
-        let cells = self.synthetic_cells(task, seed);
+        const CELLS: usize = 100;
+        let units = self.rates.ncols();
+        let cells = self.synthetic_cells(task, CELLS, &seed.child("area 7a"));
+        let others = self.synthetic_cells(task, units, &seed.child("another area 7a"));
         let of = (self.rates.nrows(), "stimuli");
-        let mut likeness = |name: &str, own: &Array2<f64>, theirs: &Array2<f64>, what: &str| {
-            let value = linear_cka(own.view(), theirs.view(), Bias::Biased).map_err(failed)?;
-            metric(outcome, name, value, (what, ""), of);
+        let mut likeness = |name: &str, of_units: &dyn Fn(&Array2<f64>) -> Array2<f64>, what: &str| {
+            let [own, theirs, others] = [&self.rates, &cells, &others].map(of_units);
+            let alignment = linear_cka(own.view(), theirs.view(), Bias::Biased).map_err(failed)?;
+            metric(outcome, &format!("{name}_cka"), alignment, (&format!("linear CKA {what}"), ""), of);
+            let matched = |units: &Array2<f64>| soft_matching_correlation(units.view(), theirs.view()).map_err(failed);
+            let (matching, ceiling) = (matched(&own)?, matched(&others)?);
+            let what_matched = format!("correlation of matched units {what}");
+            metric(outcome, &format!("{name}_matching"), matching, (&what_matched, ""), of);
+            let what_share = format!("{what_matched}, over that of as many other synthetic cells");
+            metric(outcome, &format!("{name}_matching_share"), matching / ceiling, (&what_share, ""), of);
             Ok::<(), StageError>(())
         };
-        likeness("cell_cka", &self.rates, &cells, "linear CKA with synthetic cells of area 7a")?;
-        let (own, theirs) = (self.evoked(&self.rates), self.evoked(&cells));
-        likeness("evoked_cka", &own, &theirs, "linear CKA of evoked responses, less their mean at each eye position")?;
-        let (own, theirs) = (self.without_retina(&own), self.without_retina(&theirs));
-        likeness("interaction_cka", &own, &theirs, "linear CKA of the interaction of eye and retina")
+        likeness("cell", &Array2::clone, "with synthetic cells of area 7a")?;
+        likeness("evoked", &|r| self.evoked(r), "of evoked responses, less their mean at each eye position")?;
+        likeness("interaction", &|r| self.without_retina(&self.evoked(r)), "of the interaction of eye and retina")
     }
 
     /// Responses less their mean over retinal places at each eye position, (eyes x retinas, units).
@@ -246,10 +256,9 @@ impl Probe {
     }
 
     /// Gaussian retinal fields times random planes of eye position, (eyes x retinas, cells).
-    fn synthetic_cells(&self, task: &HeadCentred, seed: &Seed) -> Array2<f64> {
-        const CELLS: usize = 100;
-        let mut stream = seed.child("area 7a").stream();
-        let mut cells = Array2::zeros((self.rates.nrows(), CELLS));
+    fn synthetic_cells(&self, task: &HeadCentred, count: usize, seed: &Seed) -> Array2<f64> {
+        let mut stream = seed.stream();
+        let mut cells = Array2::zeros((self.rates.nrows(), count));
         for mut cell in cells.axis_iter_mut(Axis(1)) {
             let centre = [(); 2].map(|()| 30.0 * (2.0 * stream.random::<f64>() - 1.0));
             let slope: [f64; 2] = [(); 2].map(|()| StandardNormal.sample(&mut stream));
