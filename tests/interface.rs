@@ -18,7 +18,7 @@ fn the_committed_schema_is_that_of_the_registry() {
 
 #[test]
 fn every_pipeline_of_the_project_is_without_mistakes() {
-    let folders = ["pipelines", "pipelines/gallery"];
+    let folders = ["pipelines", "pipelines/gallery", "pipelines/studies"];
     let mut count = 0;
     for entry in folders.iter().flat_map(|f| std::fs::read_dir(root().join(f)).unwrap().flatten()) {
         let path = entry.path();
@@ -131,6 +131,41 @@ fn reproduce_joins_the_pipelines_of_a_system_and_counts_those_beside_the_catalog
     write("alone", "", 1798.0);
     let (code, text) = reproduce();
     assert!(code == Some(1) && text.contains("0 met, 1 not met of 1 pipelines"), "{text}");
+}
+
+#[test]
+fn a_study_is_run_where_its_system_is_asked_for_and_judged_wherever_its_results_are() {
+    let place = workplace();
+    // The study has a node that the gallery has not.
+    let write = |folder: &str, name: &str, more: &str, bound: f64| {
+        let text = format!(
+            "[pipeline]\nname = \"{name}\"\nquestion = \"?\"\nsystems = [\"C3\"]\n[data.d]\nkind = \"digits\"\n{more}\
+             [[expect]]\nmetric = \"data.d.images\"\nat_least = {bound:.1}\n"
+        );
+        place.write(&format!("{folder}/{name}.toml"), &text);
+    };
+    let more = "[data.more]\nkind = \"drawn-digits\"\ntrain = 30\ntest = 10\n";
+    for folder in ["gallery", "studies"] {
+        std::fs::create_dir(place.path().join(folder)).unwrap();
+    }
+    write("gallery", "short", "", 1797.0);
+    write("studies", "long", more, 1797.0);
+    let reproduce = |more: &[&str]| {
+        let output = place.run(&[&["reproduce", "--gallery", "gallery"], more].concat());
+        (output.status.code(), stdout(&output) + &stderr(&output))
+    };
+    let (code, text) = reproduce(&[]);
+    assert_eq!(code, Some(0), "{text}");
+    assert!(text.contains("C3") && text.contains("needs its study (rheobase reproduce --only C3)"), "{text}");
+    assert!(text.contains("0 met, 0 not met, 0 without their data, 1 without their study"), "{text}");
+    let (code, text) = reproduce(&["--only", "C3"]);
+    assert!(code == Some(0) && text.contains("met (short, long)"), "{text}");
+    // Now its results are there.
+    let (code, text) = reproduce(&[]);
+    assert!(code == Some(0) && text.contains("met (short, long)"), "{text}");
+    write("studies", "long", more, 1798.0);
+    let (code, text) = reproduce(&[]);
+    assert!(code == Some(1) && text.contains("not met (short, long)"), "{text}");
 }
 
 #[test]

@@ -61,6 +61,18 @@ pub fn absent_data(planned: &Planned, node: &PlanNode) -> Vec<String> {
     names
 }
 
+/// The data sets that any node reads and that are not here.
+pub fn all_absent_data(planned: &Planned) -> Vec<String> {
+    let mut names: Vec<String> = planned.plan.nodes.iter().flat_map(|node| absent_data(planned, node)).collect();
+    names.dedup();
+    names
+}
+
+/// Whether the results of all nodes are in the store.
+pub fn is_stored(planned: &Planned) -> bool {
+    planned.plan.nodes.iter().all(|node| matches!(planned.store.state(&node.key), State::Present(_)))
+}
+
 /// Runs a plan, writes plan.lock, summary.json and report.html, and returns the summary.
 pub fn run(planned: &Planned, arguments: &RunArguments, settings: &Settings) -> Result<Summary, Failure> {
     let started = Instant::now();

@@ -1,4 +1,4 @@
-//! `reproduce`: the gallery and its scoreboard.
+//! `reproduce`: the gallery, the longer studies beside it, and their scoreboard.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -34,7 +34,17 @@ struct Expected {
     source: String,
 }
 
-/// Runs the gallery, or the pipelines of some systems, and prints the scoreboard; exit code 1 if something built is not met.
+/// Why a system is not judged, and the command that helps.
+struct Open {
+    verdict: &'static str,
+    command: String,
+}
+
+const NEEDS_DATA: &str = "needs data";
+const NEEDS_STUDY: &str = "needs its study";
+
+/// Runs the gallery, or the pipelines and studies of some systems, and prints the scoreboard; exit code 1 if something built is not met.
+/// Studies take long: unless their systems are asked for, only those are judged whose results are there.
 pub fn reproduce(only: &[String], gallery: &Path, run: &RunArguments, settings: &Settings) -> Outcome {
     let catalogue = catalogue::systems();
     if let Some(unknown) = only.iter().find(|id| !catalogue.iter().any(|s| s.id == **id)) {
@@ -42,29 +52,42 @@ pub fn reproduce(only: &[String], gallery: &Path, run: &RunArguments, settings: 
     }
     let wanted = |id: &str| only.is_empty() || only.iter().any(|o| o == id);
     let mut summaries: Vec<Summary> = Vec::new();
-    let mut without_data: BTreeMap<String, String> = BTreeMap::new();
-    for path in pipelines(gallery)? {
+    let mut open: BTreeMap<String, Open> = BTreeMap::new();
+    let studies = gallery.with_file_name("studies");
+    let long = if studies.is_dir() { pipelines(&studies)? } else { vec![] };
+    let all =
+        pipelines(gallery)?.into_iter().map(|path| (path, false)).chain(long.into_iter().map(|path| (path, true)));
+    for (path, is_study) in all {
         let arguments = PipelineArguments { pipeline: path.clone(), set: vec![] };
         let planned = pipeline::plan(&arguments, settings)?;
-        if let Some(unknown) = planned.plan.header.systems.iter().find(|id| !catalogue.iter().any(|s| s.id == **id)) {
+        let systems = &planned.plan.header.systems;
+        if let Some(unknown) = systems.iter().find(|id| !catalogue.iter().any(|s| s.id == **id)) {
             return Err(Failure::User(format!("{}: no system has the id `{unknown}`", path.display())));
         }
-        if only.is_empty() || planned.plan.header.systems.iter().any(|id| wanted(id)) {
-            let nodes = &planned.plan.nodes;
-            let mut absent: Vec<String> = nodes.iter().flat_map(|n| pipeline::absent_data(&planned, n)).collect();
-            absent.dedup();
-            if !absent.is_empty() {
-                let fetch = format!("rheobase data fetch {}", absent.join(" "));
-                output::message(&format!("{} needs data that are not here: {fetch}", path.display()));
-                without_data.extend(planned.plan.header.systems.iter().map(|id| (id.clone(), fetch.clone())));
-                continue;
-            }
-            output::message(&format!("running {}", path.display()));
-            summaries.push(pipeline::run(&planned, run, settings)?);
+        // A study of no system is for those who name it.
+        let asked = systems.iter().any(|id| wanted(id)) || (only.is_empty() && !is_study);
+        if !asked {
+            continue;
         }
+        let absent = pipeline::all_absent_data(&planned);
+        let reason = if !absent.is_empty() {
+            let command = format!("rheobase data fetch {}", absent.join(" "));
+            output::message(&format!("{} needs data that are not here: {command}", path.display()));
+            Some((NEEDS_DATA, command))
+        } else if is_study && only.is_empty() && !pipeline::is_stored(&planned) {
+            Some((NEEDS_STUDY, format!("rheobase reproduce --only {}", systems.join(","))))
+        } else {
+            None
+        };
+        if let Some((verdict, command)) = reason {
+            open.extend(systems.iter().map(|id| (id.clone(), Open { verdict, command: command.clone() })));
+            continue;
+        }
+        output::message(&format!("running {}", path.display()));
+        summaries.push(pipeline::run(&planned, run, settings)?);
     }
     let mut lines: Vec<Line> =
-        catalogue.into_iter().filter(|s| wanted(&s.id)).map(|s| line(s, &summaries, &without_data)).collect();
+        catalogue.into_iter().filter(|s| wanted(&s.id)).map(|s| line(s, &summaries, &open)).collect();
     lines.extend(summaries.iter().filter(|s| s.systems.is_empty()).map(beside));
     let text = serde_json::to_string_pretty(&lines).unwrap_or_default() + "\n";
     if only.is_empty() {
@@ -91,31 +114,20 @@ fn pipelines(gallery: &Path) -> Result<Vec<PathBuf>, Failure> {
     Ok(paths)
 }
 
-fn line(system: System, summaries: &[Summary], without_data: &BTreeMap<String, String>) -> Line {
+fn line(system: System, summaries: &[Summary], open: &BTreeMap<String, Open>) -> Line {
     let own: Vec<&Summary> = summaries.iter().filter(|s| s.systems.contains(&system.id)).collect();
-    if own.is_empty() {
-        let fetch = without_data.get(&system.id);
-        return Line {
-            verdict: if fetch.is_some() { "needs data" } else { "missing" },
-            pipeline: fetch.cloned(),
-            id: system.id,
-            title: system.title,
-            citation: system.citation,
-            expectations: vec![],
-        };
-    }
     // A system may take several pipelines; each says in its header that it is one of them.
     let belongs = |v: &&Verdict| v.expectation.system.as_ref().is_none_or(|id| *id == system.id);
     let expectations: Vec<Expected> =
         own.iter().flat_map(|s| s.expectations.iter().filter(belongs).map(expected)).collect();
-    Line {
-        verdict: verdict(&own, &expectations),
-        pipeline: Some(own.iter().map(|s| s.pipeline.as_str()).collect::<Vec<_>>().join(", ")),
-        id: system.id,
-        title: system.title,
-        citation: system.citation,
-        expectations,
-    }
+    let found = (!own.is_empty()).then(|| verdict(&own, &expectations));
+    let (verdict, pipeline) = match (found, open.get(&system.id)) {
+        // What is missed stays missed, whatever is still to come.
+        (None | Some("met"), Some(open)) => (open.verdict, Some(open.command.clone())),
+        (None, None) => ("missing", None),
+        (Some(found), _) => (found, Some(own.iter().map(|s| s.pipeline.as_str()).collect::<Vec<_>>().join(", "))),
+    };
+    Line { verdict, pipeline, id: system.id, title: system.title, citation: system.citation, expectations }
 }
 
 /// The line of a pipeline that rebuilds no system of the catalogue.
@@ -183,10 +195,11 @@ fn print(lines: &[Line]) {
     let (beside, systems): (Vec<&Line>, Vec<&Line>) = lines.iter().partition(|l| Some(&l.id) == l.pipeline.as_ref());
     let count = |lines: &[&Line], verdict: &str| lines.iter().filter(|l| l.verdict == verdict).count();
     output::message(&format!(
-        "{} met, {} not met, {} without their data, {} missing of {} systems",
+        "{} met, {} not met, {} without their data, {} without their study, {} missing of {} systems",
         count(&systems, "met"),
         count(&systems, "not met"),
-        count(&systems, "needs data"),
+        count(&systems, NEEDS_DATA),
+        count(&systems, NEEDS_STUDY),
         count(&systems, "missing"),
         systems.len()
     ));
