@@ -290,3 +290,50 @@ fn cuts_and_touches_that_are_not_on_a_chain_are_told_where_they_stand() {
         assert!(told.contains(part), "{part}: {told}");
     }
 }
+
+/// A population that is driven by noise and inhibits itself through given synapses.
+fn diagram(rule: &str, weight: f64) -> String {
+    format!(
+        r#"[pipeline]
+name = "small"
+question = "Does the state last?"
+seed = 1
+
+[analysis.diagram]
+kind = "phase-diagram"
+x = {{ vary = {{ kind = "weights-from", population = "cells" }}, name = "weight", low = 0.5, high = 2.0, points = 3 }}
+y = {{ vary = {{ kind = "delays" }}, name = "delay", low = 0.5, high = 2.0, points = 3 }}
+simulate = [[2.0, 1.0]]
+[analysis.diagram.network.populations.cells]
+size = 4
+neuron = {{ kind = "lif" }}
+receptors = {{ jump = {{ kind = "delta" }} }}
+input = [{{ receptor = "jump", rate_hz = 12000, weight = 0.1 }}]
+[[analysis.diagram.network.projections]]
+from = "cells"
+to = "cells"
+receptor = "jump"
+rule = {rule}
+weight = {{ kind = "constant", value = {weight} }}
+delay_ms = {{ kind = "constant", value = 1.5 }}
+"#
+    )
+}
+
+#[test]
+fn theory_takes_the_weights_of_a_table_and_not_those_in_its_stead() {
+    let theory = |rule: &str, weight: f64, edges: Option<&str>| {
+        let place = workplace();
+        edges.map(|text| place.write("edges.csv", text));
+        let (code, text) = run(&place, &diagram(rule, weight));
+        assert_eq!(code, Some(0), "{text}");
+        ["theory_hz", "growth_per_s", "rate_hz"].map(|what| metric(&place, &format!("analysis.diagram.at_2_1_{what}")))
+    };
+    // Everybody inhibits everybody else by .5.
+    let all = theory("{ kind = \"all-to-all\" }", -0.5, None);
+    let pairs = (0..16).filter(|k| k / 4 != k % 4).map(|k| format!("{},{},-0.5\n", k / 4, k % 4)).collect::<String>();
+    let table =
+        theory("{ kind = \"table\", path = \"edges.csv\", weight = \"w\" }", 7.0, Some(&format!("from,to,w\n{pairs}")));
+    let close = |a: f64, b: f64| (a - b).abs() < 1e-9 * a.abs().max(1.0);
+    assert!(table[0] > 1.0 && table.iter().zip(all).all(|(a, b)| close(*a, b)), "{table:?} {all:?}");
+}

@@ -167,17 +167,18 @@ fn yes() -> bool {
 }
 
 impl ConnectionRule {
-    /// Expected number of synapses.
-    pub fn expected(&self, from: usize, to: usize) -> f64 {
+    /// Expected number of synapses; `same` says that both populations are one.
+    pub fn expected(&self, from: usize, to: usize, same: bool) -> f64 {
+        let pairs = |autapses: bool| from as f64 * to as f64 - if same && !autapses { from as f64 } else { 0.0 };
         match *self {
-            Self::AllToAll { .. } => from as f64 * to as f64,
+            Self::AllToAll { autapses } => pairs(autapses),
             Self::OneToOne {} => from.min(to) as f64,
-            Self::FixedProbability { probability, .. } => probability * from as f64 * to as f64,
+            Self::FixedProbability { probability, autapses } => probability * pairs(autapses),
             Self::FixedInDegree { count, .. } => count as f64 * to as f64,
             Self::FixedOutDegree { count, .. } => count as f64 * from as f64,
             Self::FixedTotal { count, .. } => count as f64,
             // No more than all pairs; how many depends on the sheet.
-            Self::Distance { peak, .. } => peak * from as f64 * to as f64,
+            Self::Distance { peak, autapses, .. } => peak * pairs(autapses),
             Self::List { ref synapses } => synapses.len() as f64,
             // Known when the file has been read.
             Self::Table(_) => 0.0,

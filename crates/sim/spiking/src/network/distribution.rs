@@ -92,6 +92,28 @@ impl Distribution {
         }
     }
 
+    /// The distribution of the values times a factor, which is positive for lognormal ones.
+    #[must_use]
+    pub fn scaled(&self, factor: f64) -> Self {
+        // Ends that are not there stay where they are.
+        let end = |value: f64| if value.abs() == f64::MAX { value * factor.signum() } else { value * factor };
+        let ends = |low: f64, high: f64| (end(low).min(end(high)), end(low).max(end(high)));
+        match *self {
+            Self::Constant { value } => Self::Constant { value: value * factor },
+            Self::Uniform { low, high } => {
+                let (low, high) = ends(low, high);
+                Self::Uniform { low, high }
+            }
+            Self::Normal { mean, sd, at_least, at_most } => {
+                let (at_least, at_most) = ends(at_least, at_most);
+                Self::Normal { mean: mean * factor, sd: sd * factor.abs(), at_least, at_most }
+            }
+            Self::Lognormal { mu, sigma, at_most } => {
+                Self::Lognormal { mu: mu + factor.ln(), sigma, at_most: end(at_most) }
+            }
+        }
+    }
+
     /// One value.
     pub fn draw(&self, stream: &mut RandomStream) -> f64 {
         match *self {
@@ -141,5 +163,30 @@ impl Distribution {
                 require_range(format!("at_most of {what}"), at_most, (mu - 3.0 * sigma).exp(), f64::MAX).map(|_| ())
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rheobase_core::Seed;
+
+    #[test]
+    fn a_scaled_distribution_draws_the_same_values_times_the_factor() {
+        for distribution in [
+            Distribution::Constant { value: 3.0 },
+            Distribution::Uniform { low: -1.0, high: 4.0 },
+            Distribution::Normal { mean: 1.0, sd: 2.0, at_least: 0.5, at_most: f64::MAX },
+            Distribution::Lognormal { mu: -0.5, sigma: 1.0, at_most: 2.0 },
+        ] {
+            let scaled = distribution.scaled(2.5);
+            let (mut a, mut b) = (Seed::root(3).stream(), Seed::root(3).stream());
+            for _ in 0..200 {
+                let (own, theirs) = (2.5 * distribution.draw(&mut a), scaled.draw(&mut b));
+                assert!((own - theirs).abs() < 1e-12, "{distribution:?} {own} {theirs}");
+            }
+        }
+        let turned = Distribution::Normal { mean: 1.0, sd: 2.0, at_least: 0.5, at_most: f64::MAX }.scaled(-1.0);
+        assert_eq!(turned, Distribution::Normal { mean: -1.0, sd: 2.0, at_least: f64::MIN, at_most: -0.5 });
     }
 }

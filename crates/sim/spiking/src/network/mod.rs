@@ -134,7 +134,7 @@ impl NetworkDescription {
                 "{what} cannot be procedural: its rule draws sources for targets; use fixed-probability or fixed-out-degree"
             )));
         }
-        let (synapses, most) = (p.rule.expected(from.size, to.size), f64::from(u32::MAX) * 0.99);
+        let (synapses, most) = (p.expected(from.size, to.size), f64::from(u32::MAX) * 0.99);
         if !p.procedural && synapses > most {
             return Err(Error::Description(format!(
                 "{what} would have {synapses:.3e} synapses; one projection stores at most {most:.3e}: divide a population, or set procedural = true"
@@ -186,7 +186,7 @@ impl NetworkDescription {
         let (mut synapses, mut bytes) = (0.0, 0.0);
         for p in &self.projections {
             let (from, to) = (self.population(&p.from)?.1.size, self.population(&p.to)?.1.size);
-            let count = p.rule.expected(from, to);
+            let count = p.expected(from, to);
             synapses += count;
             if !p.procedural {
                 bytes += count * Rows::bytes_per_synapse(to, p) as f64 + 8.0 * from as f64;

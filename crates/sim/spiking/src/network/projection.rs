@@ -90,7 +90,12 @@ impl Projection {
             let (path, what) = (table.path.display(), self.name());
             return Err(Error::Description(format!("the table {path} of {what} is not read for this theory")));
         }
-        Ok(self.rule.expected(from, to) / to as f64)
+        Ok(self.expected(from, to) / to as f64)
+    }
+
+    /// Expected number of synapses between populations of these sizes.
+    pub(crate) fn expected(&self, from: usize, to: usize) -> f64 {
+        self.rule.expected(from, to, self.from == self.to)
     }
 
     /// What it is called in messages.

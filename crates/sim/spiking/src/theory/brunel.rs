@@ -9,6 +9,7 @@ use crate::network::{NetworkDescription, Receptor};
 use crate::neuron::Neuron;
 use crate::{Error, Result};
 
+use super::inputs::Inputs;
 use super::siegert_rate_hz;
 
 /// A self-consistent state.
@@ -73,7 +74,8 @@ fn input(network: &NetworkDescription, population: usize, rates_hz: &[f64]) -> R
             "receptor {receptor} of population {name} is not `delta`; this theory is for jumps of the voltage"
         ))),
     };
-    let (mut mean, mut variance) = (lif.rest_mv + lif.drive_mv, 0.0);
+    // The free voltage's variance is half of sigma^2.
+    let (mut mean, mut variance) = (lif.rest_mv + lif.drive_mv, 2.0 * described.noise_mv.powi(2));
     for outside in &described.input {
         jump(&outside.receptor)?;
         mean += lif.tau_ms * outside.weight * outside.rate_hz * 1e-3;
@@ -82,13 +84,9 @@ fn input(network: &NetworkDescription, population: usize, rates_hz: &[f64]) -> R
     for projection in network.projections.iter().filter(|p| p.to == *name) {
         jump(&projection.receptor)?;
         let (from, source) = network.population(&projection.from)?;
-        let Some(weight) = projection.weight.constant() else {
-            let problem = format!("weights from {} to {name} differ; this theory takes constant ones", projection.from);
-            return Err(Error::Description(problem));
-        };
-        let inputs = projection.inputs_of_a_target(source.size, described.size)?;
-        mean += lif.tau_ms * weight * inputs * rates_hz[from] * 1e-3;
-        variance += lif.tau_ms * weight.powi(2) * inputs * rates_hz[from] * 1e-3;
+        let inputs = Inputs::new(projection, source.size, described.size)?;
+        mean += lif.tau_ms * inputs.moment(1) * rates_hz[from] * 1e-3;
+        variance += lif.tau_ms * inputs.moment(2) * rates_hz[from] * 1e-3;
     }
     Ok((mean, variance))
 }

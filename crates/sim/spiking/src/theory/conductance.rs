@@ -14,6 +14,7 @@ use crate::network::{Distribution, NetworkDescription, Projection, Receptor};
 use crate::neuron::{Lif, Neuron};
 use crate::{Error, Result};
 
+use super::inputs::Inputs;
 use super::{coloured_shift, siegert_rate_hz};
 
 /// What a neuron's membrane sees.
@@ -209,6 +210,9 @@ impl<'a> ConductanceTheory<'a> {
             if !matches!(population.neuron, Neuron::Lif(_)) {
                 return Err(refuse(format!("population {name} is not leaky")));
             }
+            if population.noise_mv > 0.0 {
+                return Err(refuse(format!("population {name} has noise_mv")));
+            }
             let receptor = |of: &str| match population.receptors.get(of) {
                 Some(r @ Receptor::ExponentialConductance { .. }) => Ok(*r),
                 _ => Err(refuse(format!("receptor {of} of population {name} is of another kind"))),
@@ -303,15 +307,15 @@ fn pathway(
 ) -> Result<Pathway> {
     let (from, source) = network.population(&projection.from)?;
     let (_, target) = network.population(&projection.to)?;
-    let count = projection.inputs_of_a_target(source.size, target.size)?;
-    let transmitted = |w: f64| projection.failure.map_or(1.0, |f| 1.0 - f.probability(w));
-    let top = projection.weight.most().min(1e12);
+    let inputs = Inputs::new(projection, source.size, target.size)?;
+    let count = inputs.sum(f64::MIN, f64::MAX, |_| 1.0);
+    let top = inputs.most().min(1e12);
     let all = top * (1.0 + 1e-12) + 1e-300;
     // Inhibition has no strong synapses.
     let excites = receptor.reversal_mv().is_some_and(|e| e > -55.0);
     let cut = strong.filter(|_| excites).map_or(f64::MAX, |s| s.from_mv / s.mv_per_weight);
     let weak = cut.min(all);
-    let moment = |power: i32| projection.weight.integral(f64::MIN, weak, |w| transmitted(w) * w.powi(power));
+    let moment = |power: i32| inputs.sum(f64::MIN, weak, |w| inputs.transmitted(w) * w.powi(power)) / count;
     let mut sizes = Vec::new();
     if let Some(strong) = strong
         && cut < top
@@ -321,14 +325,15 @@ fn pathway(
         let edge = |k: usize| cut * (end / cut).powf(k as f64 / SIZES as f64);
         for k in 0..SIZES {
             let (a, b) = (edge(k), if k + 1 == SIZES { all } else { edge(k + 1) });
-            let share = projection.weight.integral(a, b, |_| 1.0);
-            if share > 0.0 {
-                let mean = |f: &dyn Fn(f64) -> f64| projection.weight.integral(a, b, f) / share;
-                sizes.push((count * share, mean(&|w| w) * strong.mv_per_weight, mean(&transmitted)));
+            let number = inputs.sum(a, b, |_| 1.0);
+            if number > 0.0 {
+                let mean = |f: &dyn Fn(f64) -> f64| inputs.sum(a, b, f) / number;
+                sizes.push((number, mean(&|w| w) * strong.mv_per_weight, mean(&|w| inputs.transmitted(w))));
             }
         }
     }
-    Ok(Pathway { from: Some(from), rate_hz: 0.0, receptor, count, mean: moment(1), square: moment(2), strong: sizes })
+    let (mean, square) = if count > 0.0 { (moment(1), moment(2)) } else { (0.0, 0.0) };
+    Ok(Pathway { from: Some(from), rate_hz: 0.0, receptor, count, mean, square, strong: sizes })
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 mod brunel;
 mod conductance;
 mod gain;
+mod inputs;
 mod langevin;
 mod rate_equivalent;
 mod rates;

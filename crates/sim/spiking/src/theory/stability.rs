@@ -8,8 +8,9 @@
 use num_complex::Complex64;
 
 use super::brunel::{MeanField, mean_field};
+use super::inputs::{Delay, Inputs};
 use super::response::LinearResponse;
-use crate::network::{Distribution, NetworkDescription};
+use crate::network::NetworkDescription;
 use crate::neuron::Neuron;
 use crate::{Error, Result};
 
@@ -45,7 +46,7 @@ const HALVINGS: usize = 8;
 /// Inputs of each population from each: sum of tau J C and of tau J^2 C with their delays.
 struct Loop<'a> {
     responses: Vec<LinearResponse>,
-    inputs: Vec<(usize, usize, f64, f64, &'a Distribution)>,
+    inputs: Vec<(usize, usize, f64, f64, Delay<'a>)>,
 }
 
 /// The state near `start_hz` and its stability.
@@ -84,9 +85,10 @@ impl<'a> Loop<'a> {
         for p in &network.projections {
             let (from, source) = network.population(&p.from)?;
             let (to, target) = network.population(&p.to)?;
-            let (Neuron::Lif(lif), Some(weight)) = (&target.neuron, p.weight.constant()) else { continue };
-            let strength = lif.tau_ms * weight * p.inputs_of_a_target(source.size, target.size)?;
-            inputs.push((to, from, strength, strength * weight, &p.delay_ms));
+            let Neuron::Lif(lif) = &target.neuron else { continue };
+            for (delay, [mean, square]) in Inputs::new(p, source.size, target.size)?.by_delay() {
+                inputs.push((to, from, lif.tau_ms * mean, lif.tau_ms * square, delay));
+            }
         }
         Ok(Self { responses, inputs })
     }
@@ -97,7 +99,7 @@ impl<'a> Loop<'a> {
         let answers: Vec<_> = self.responses.iter().map(|r| r.at(z)).collect();
         let mut matrix = vec![vec![Complex64::ZERO; n]; n];
         for (to, from, mean, variance, delay) in &self.inputs {
-            matrix[*to][*from] -= (answers[*to].mean * mean + answers[*to].variance * variance) * delayed(delay, z);
+            matrix[*to][*from] -= (answers[*to].mean * mean + answers[*to].variance * variance) * delayed(*delay, z);
         }
         (0..n).for_each(|k| matrix[k][k] += 1.0);
         determinant(matrix)
@@ -158,7 +160,11 @@ impl<'a> Loop<'a> {
 }
 
 /// Mean of e^{-z D} over the delays.
-fn delayed(delay: &Distribution, z: Complex64) -> Complex64 {
+fn delayed(delay: Delay<'_>, z: Complex64) -> Complex64 {
+    let delay = match delay {
+        Delay::Listed(delay_ms) => return (-z * delay_ms).exp(),
+        Delay::Drawn(delay) => delay,
+    };
     if let Some(constant) = delay.constant() {
         return (-z * constant).exp();
     }

@@ -56,7 +56,7 @@ impl Kind for ConductanceTheoryKind {
     type Parameters = ConductanceTheoryParameters;
     const ROLE: Role = Role::Analysis;
     const KIND: &'static str = "conductance-theory";
-    const VERSION: u32 = 2;
+    const VERSION: u32 = 3;
     const ABOUT: &'static str = "self-consistent rates of a network of leaky neurons with conductances (diffusion \
                                  approximation with coloured noise; strong synapses one by one)";
     const OUTPUTS: &'static [OutputInfo] = &[main_output("self-consistent rates")];

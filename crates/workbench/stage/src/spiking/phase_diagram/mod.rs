@@ -1,12 +1,15 @@
 //! `[analysis.*] kind = "phase-diagram"`: the states of a network over two of its parameters, by theory, with simulations among them.
 
+mod axis;
+
 use rheobase_core::{Estimate, parallel};
 use rheobase_data::Table;
+use rheobase_data::library::Library;
 use rheobase_pipeline::{Complaint, Context, Outcome, OutputInfo, Role, StageError};
 use rheobase_report::figure::{Marks, Series};
 use rheobase_spike_train::spectrum::oscillation_persistence;
 use rheobase_spiking::Simulation;
-use rheobase_spiking::network::{Distribution, NetworkDescription};
+use rheobase_spiking::network::NetworkDescription;
 use rheobase_spiking::theory::{Stability, stability};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -16,6 +19,7 @@ use super::network::stopped;
 use super::statistics::{mean_cv, peak_frequency_hz, unit_rates};
 use super::tables;
 use crate::kind::{Kind, complaint, failed, main_output, threads};
+use axis::{Axis, Vary};
 
 /// Parameters of `phase-diagram`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -44,39 +48,6 @@ pub struct PhaseDiagramParameters {
     pub settle_ms: f64,
 }
 
-/// One axis: what is multiplied, and with what.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Axis {
-    /// What varies.
-    pub vary: Vary,
-    /// What the factor is called.
-    pub name: String,
-    /// Smallest factor.
-    pub low: f64,
-    /// Largest factor.
-    pub high: f64,
-    /// Factors tried, evenly spaced.
-    #[serde(default = "points")]
-    #[schemars(range(min = 2, max = 200))]
-    pub points: usize,
-}
-
-/// What an axis multiplies.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
-pub enum Vary {
-    /// Weights of all projections from a population.
-    WeightsFrom {
-        /// The population.
-        population: String,
-    },
-    /// Rates of all input from outside.
-    Input {},
-    /// Delays of all projections, which must be constant.
-    Delays {},
-}
-
 fn start() -> f64 {
     20.0
 }
@@ -87,33 +58,6 @@ fn duration() -> f64 {
 
 fn settle() -> f64 {
     200.0
-}
-
-fn points() -> usize {
-    25
-}
-
-impl Axis {
-    fn factor(&self, k: usize) -> f64 {
-        self.low + (self.high - self.low) * k as f64 / (self.points - 1) as f64
-    }
-
-    fn apply(&self, factor: f64, network: &mut NetworkDescription) {
-        let multiply = |values: &mut Distribution| {
-            if let Distribution::Constant { value } = values {
-                *value *= factor;
-            }
-        };
-        match &self.vary {
-            Vary::WeightsFrom { population } => {
-                network.projections.iter_mut().filter(|p| p.from == *population).for_each(|p| multiply(&mut p.weight));
-            }
-            Vary::Input {} => {
-                network.populations.values_mut().flat_map(|p| &mut p.input).for_each(|i| i.rate_hz *= factor);
-            }
-            Vary::Delays {} => network.projections.iter_mut().for_each(|p| multiply(&mut p.delay_ms)),
-        }
-    }
 }
 
 /// A regular neuron's intervals vary less than this; an oscillation is fast from this frequency on (Brunel 2000).
@@ -161,10 +105,11 @@ impl Kind for PhaseDiagram {
     type Parameters = PhaseDiagramParameters;
     const ROLE: Role = Role::Analysis;
     const KIND: &'static str = "phase-diagram";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
     const ABOUT: &'static str = "states of a network over two of its parameters: self-consistent rates, whether they last \
                                  and how they end (linear stability), beside simulations";
     const OUTPUTS: &'static [OutputInfo] = &[main_output("a phase diagram")];
+    const READS_OUTSIDE: bool = true;
 
     fn check(p: &PhaseDiagramParameters) -> Vec<Complaint> {
         let mut all = tables::complaints(&p.network);
@@ -177,6 +122,14 @@ impl Kind for PhaseDiagram {
             if axis.high <= axis.low {
                 let message = format!("factors from {} to {} are no range", axis.low, axis.high);
                 all.push(complaint(&[key, "high"], message, "make it larger than low"));
+            }
+            if axis.low <= 0.0 && axis.vary.is_positive(&p.network) {
+                let message = format!("a factor of {} for what is always positive", axis.low);
+                all.push(complaint(
+                    &[key, "low"],
+                    message,
+                    "make it larger than 0: these are delays or lognormal weights",
+                ));
             }
         }
         for (k, [x, y]) in p.simulate.iter().enumerate().filter(|_| all.is_empty()) {
@@ -196,11 +149,17 @@ impl Kind for PhaseDiagram {
         all
     }
 
+    fn fingerprint(p: &PhaseDiagramParameters, _: &Library) -> Result<String, StageError> {
+        tables::fingerprint(&p.network)
+    }
+
     fn memory_mib(p: &PhaseDiagramParameters) -> u64 {
-        p.network.estimate().map_or(256, |(synapses, bytes)| 64 + ((bytes + 8.0 * synapses) / 1e6) as u64)
+        let built = p.network.estimate().map_or(256, |(synapses, bytes)| 64 + ((bytes + 8.0 * synapses) / 1e6) as u64);
+        built + tables::memory_mib(&p.network)
     }
 
     fn run(p: &PhaseDiagramParameters, context: &Context<'_>) -> Result<Outcome, StageError> {
+        let p = &PhaseDiagramParameters { network: tables::read(&p.network)?, ..p.clone() };
         let mut outcome = Outcome::default();
         let found = theory(p, context)?;
         let mut simulated = Vec::new();
