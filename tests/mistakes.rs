@@ -66,6 +66,51 @@ fn six_planted_mistakes_give_six_located_messages_and_exit_code_2_in_one_go() {
 }
 
 #[test]
+fn of_many_kinds_the_message_names_those_that_could_be_meant() {
+    let place = workplace();
+    let pipeline =
+        |kind: &str| format!("[pipeline]\nname = \"k\"\nquestion = \"Which kind?\"\n\n[analysis.a]\n{kind}\n");
+    let check = |kind: &str| {
+        place.write("kinds.toml", &pipeline(kind));
+        let text = stderr(&place.run(&["check", "kinds.toml"]));
+        // As one line: the help is wrapped.
+        text.split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    let slip = check("kind = \"neural-samplng\"");
+    assert!(slip.contains("did you mean `neural-sampling`? `rheobase list` shows all"), "{slip}");
+    let word = check("kind = \"recorded\"");
+    assert!(word.contains("kinds of such a name: recorded-units; `rheobase list` shows all"), "{word}");
+    for text in [slip, word, check("seed = 1")] {
+        assert!(text.contains("`rheobase list`") && !text.contains("place-field"), "{text}");
+    }
+}
+
+#[test]
+fn a_number_may_stand_for_a_distribution_and_nothing_else_may() {
+    let place = workplace();
+    let pipeline = |weight: &str| {
+        let network = "dt_ms = 0.1\npopulations.a = { size = 9, neuron = { kind = \"lif\" }, receptors = { x = { kind = \"delta\" } } }\n";
+        let projection = "{ from = \"a\", to = \"a\", receptor = \"x\", rule = { kind = \"all-to-all\" }";
+        format!(
+            "[pipeline]\nname = \"k\"\nquestion = \"How?\"\n\n[analysis.a]\nkind = \"spiking-network\"\nduration_ms = 5\n\n\
+             [analysis.a.network]\n{network}projections = [{projection}, weight = {weight}, delay_ms = 1 }}]\n"
+        )
+    };
+    let keys = |weight: &str| {
+        place.write("number.toml", &pipeline(weight));
+        let output = place.run(&["plan", "number.toml", "--json"]);
+        assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+        stdout(&output)
+    };
+    // The same result, under the same key.
+    assert_eq!(keys("0.25"), keys("{ kind = \"constant\", value = 0.25 }"));
+    assert_ne!(keys("0.25"), keys("0.5"));
+    place.write("number.toml", &pipeline("\"much\""));
+    let text = stderr(&place.run(&["check", "number.toml"]));
+    assert!(text.contains("`analysis.a.network.projections[0].weight` must be a number or a table"), "{text}");
+}
+
+#[test]
 fn run_refuses_the_same_mistakes_and_writes_nothing() {
     let place = workplace();
     place.write("six.toml", SIX_MISTAKES);

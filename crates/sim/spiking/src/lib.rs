@@ -42,6 +42,7 @@ pub mod neuron;
 pub mod plasticity;
 mod propagator;
 mod random;
+mod relative_exponential;
 pub mod sampling;
 mod simulation;
 pub mod theory;

@@ -140,27 +140,35 @@ fn validate_alternatives(value: &Value, options: &[Json], name: &str, findings: 
     if constants.len() >= options.len() {
         return validate_choice(value, &constants, name, findings);
     }
+    // Where a bare number stands for one of the kinds.
+    let number = options.iter().find(|option| option.get("type").and_then(Json::as_str) == Some("number"));
+    if let (Data::Integer(_) | Data::Float(_), Some(number)) = (&value.data, number) {
+        return validate(value, number, name, findings);
+    }
     let kind_of = |option: &Json| option.pointer("/properties/kind/const").and_then(Json::as_str).map(str::to_owned);
     let kinds: Vec<String> = options.iter().filter_map(|o| kind_of(o)).collect();
+    let known: Vec<&str> = kinds.iter().map(String::as_str).collect();
     let Some(table) = value.as_table() else {
         findings.diagnostics.push(Diagnostic {
             code: "R003",
-            message: format!("`{name}` must be a table with a `kind`, found {}", value.type_name()),
+            message: format!(
+                "`{name}` must be {}a table with a `kind`, found {}",
+                if number.is_some() { "a number or " } else { "" },
+                value.type_name()
+            ),
             place: value.place.clone(),
             label: format!("this is {}", value.type_name()),
-            help: Some(format!("write {{ kind = \"...\" }}; kinds: {}", kinds.join(", "))),
+            help: Some(format!("write {{ kind = \"...\" }}; {}", kinds_in_words("", &known))),
         });
         return;
     };
     let Some(kind) = table.get("kind") else {
-        findings.diagnostics.push(missing("kind", name, &value.place, Some(format!("kinds: {}", kinds.join(", ")))));
+        findings.diagnostics.push(missing("kind", name, &value.place, Some(kinds_in_words("", &known))));
         return;
     };
     match options.iter().find(|o| kind_of(o).as_deref() == kind.as_str()) {
         Some(option) => validate(value, option, name, findings),
-        None => {
-            findings.diagnostics.push(unknown_kind(kind, name, &kinds.iter().map(String::as_str).collect::<Vec<_>>()))
-        }
+        None => findings.diagnostics.push(unknown_kind(kind, name, &known)),
     }
 }
 
@@ -172,13 +180,28 @@ fn choices(option: &Json) -> Vec<&str> {
     }
 }
 
+/// So many kinds are all named in a message.
+const NAMED: usize = 20;
+
+/// Kinds to choose from: all, or of many those that share a word with the one found.
+pub fn kinds_in_words(found: &str, known: &[&str]) -> String {
+    if known.len() <= NAMED {
+        return format!("kinds: {}", known.join(", "));
+    }
+    let words: Vec<&str> = found.split(['-', '_', ' ']).filter(|word| word.len() > 2).collect();
+    let alike = |kind: &&str| kind.split('-').any(|part| words.iter().any(|word| part.starts_with(word)));
+    let alike: Vec<&str> = known.iter().copied().filter(alike).collect();
+    let all = format!("`rheobase list` shows all {} kinds", known.len());
+    if alike.is_empty() { all } else { format!("kinds of such a name: {}; {all}", alike.join(", ")) }
+}
+
 /// The message for a kind that the registry does not have.
 pub fn unknown_kind(kind: &Value, name: &str, known: &[&str]) -> Diagnostic {
     let found = kind.as_str().unwrap_or_default();
-    let mut help = format!("kinds: {}", known.join(", "));
-    if let Some(near) = nearest(found, known.iter().copied()) {
-        help = format!("did you mean `{near}`? {help}");
-    }
+    let help = match nearest(found, known.iter().copied()) {
+        Some(near) => format!("did you mean `{near}`? {}", kinds_in_words("", known)),
+        None => kinds_in_words(found, known),
+    };
     Diagnostic {
         code: "R006",
         message: format!("`{name}` has no kind `{found}`"),

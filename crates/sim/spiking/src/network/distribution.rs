@@ -3,14 +3,17 @@
 use rand::RngExt;
 use rand_distr::{Distribution as _, StandardNormal};
 use rheobase_core::RandomStream;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use schemars::{JsonSchema, Schema, json_schema};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::error::{Result, require_range};
 
-/// A distribution of numbers.
+/// A distribution of numbers; a bare number is one that is always the same.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+#[serde(remote = "Self", tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+#[schemars(rename = "Distribution", transform = or_a_number)]
 pub enum Distribution {
     /// Always the same.
     Constant {
@@ -47,6 +50,51 @@ pub enum Distribution {
         #[serde(default = "highest")]
         at_most: f64,
     },
+}
+
+fn or_a_number(schema: &mut Schema) {
+    if let Some(kinds) = schema.get_mut("oneOf").and_then(|kinds| kinds.as_array_mut()) {
+        kinds.push(json_schema!({ "description": "Always this number.", "type": "number" }).into());
+    }
+}
+
+// `remote` makes the derived functions inherent ones, which these call.
+impl Serialize for Distribution {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        Self::serialize(self, serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Distribution {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        deserializer.deserialize_any(NumberOrKind)
+    }
+}
+
+struct NumberOrKind;
+
+impl<'de> Visitor<'de> for NumberOrKind {
+    type Value = Distribution;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("a number or a table with a `kind`")
+    }
+
+    fn visit_f64<E>(self, value: f64) -> std::result::Result<Distribution, E> {
+        Ok(Distribution::Constant { value })
+    }
+
+    fn visit_i64<E>(self, value: i64) -> std::result::Result<Distribution, E> {
+        Ok(Distribution::Constant { value: value as f64 })
+    }
+
+    fn visit_u64<E>(self, value: u64) -> std::result::Result<Distribution, E> {
+        Ok(Distribution::Constant { value: value as f64 })
+    }
+
+    fn visit_map<M: MapAccess<'de>>(self, map: M) -> std::result::Result<Distribution, M::Error> {
+        Distribution::deserialize(MapAccessDeserializer::new(map))
+    }
 }
 
 fn lowest() -> f64 {
@@ -188,5 +236,22 @@ mod tests {
         }
         let turned = Distribution::Normal { mean: 1.0, sd: 2.0, at_least: 0.5, at_most: f64::MAX }.scaled(-1.0);
         assert_eq!(turned, Distribution::Normal { mean: -1.0, sd: 2.0, at_least: f64::MIN, at_most: -0.5 });
+    }
+
+    #[test]
+    fn a_bare_number_is_a_constant_and_tables_stay_what_they_are() {
+        let read = |text: &str| serde_json::from_str::<Distribution>(text).map_err(|e| e.to_string());
+        for (text, value) in [("0.5", 0.5), ("-3", -3.0), ("3", 3.0), (r#"{ "kind": "constant", "value": 7 }"#, 7.0)] {
+            assert_eq!(read(text), Ok(Distribution::Constant { value }), "{text}");
+        }
+        let normal = Distribution::Normal { mean: 1.0, sd: 2.0, at_least: 0.5, at_most: 4.0 };
+        for distribution in [normal, Distribution::Constant { value: 0.1 }] {
+            let text = serde_json::to_string(&distribution).unwrap();
+            assert!(text.starts_with(r#"{"kind":"#), "{text}");
+            assert_eq!(read(&text), Ok(distribution));
+        }
+        assert!(read(r#"{ "kind": "gamma", "value": 1 }"#).unwrap_err().contains("gamma"));
+        assert!(read(r#"{ "kind": "constant", "value": 1, "sd": 2 }"#).unwrap_err().contains("sd"));
+        assert!(read("\"much\"").unwrap_err().contains("a number or a table with a `kind`"));
     }
 }

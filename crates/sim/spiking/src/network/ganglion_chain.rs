@@ -16,8 +16,11 @@ use serde::{Deserialize, Serialize};
 
 use super::{ConnectionRule, Listed, NetworkDescription, Population, Precision, Projection, Receptor};
 use crate::Error;
-use crate::error::{POSITIVE, Result, require_range};
+use crate::error::{Result, require_range};
 use crate::neuron::{Lif, Neuron, SpikeTimes};
+
+/// Step of the network: a synapse takes one at least.
+const DT_MS: f64 = 0.1;
 
 /// Sizes and strengths; sizes count a half of a ganglion.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -47,7 +50,7 @@ pub struct GanglionChain {
     /// Inputs within a ganglion that a neuron gets from each half and kind that it hears.
     #[schemars(range(min = 1))]
     pub inputs: usize,
-    /// Delay of a synapse in ms.
+    /// Delay of a synapse in ms: a step of 0.1 or more.
     pub synapse_ms: f64,
     /// Conduction time from a ganglion to the next in ms.
     pub conduction_ms: f64,
@@ -113,6 +116,21 @@ impl Default for Weights {
     }
 }
 
+impl Weights {
+    fn named(&self) -> [(&'static str, f64); 8] {
+        [
+            ("sensory_interneuron", self.sensory_interneuron),
+            ("sensory_motor", self.sensory_motor),
+            ("interneuron_motor", self.interneuron_motor),
+            ("interneuron_projecting", self.interneuron_projecting),
+            ("commissural", self.commissural),
+            ("ascending", self.ascending),
+            ("descending", self.descending),
+            ("neighbour", self.neighbour),
+        ]
+    }
+}
+
 /// A side of the body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -158,6 +176,19 @@ pub struct Touch {
 impl Default for Touch {
     fn default() -> Self {
         Self { start_ms: 50.0, duration_ms: 100.0, rate_hz: 100.0 }
+    }
+}
+
+impl Touch {
+    /// Refuses rates and times outside their ranges.
+    ///
+    /// # Errors
+    /// Naming the parameter.
+    pub fn check(&self) -> Result<()> {
+        require_range("start_ms of the touch", self.start_ms, 0.0, 1e6)?;
+        require_range("duration_ms of the touch", self.duration_ms, 0.0, 1e6)?;
+        require_range("rate_hz of the touch", self.rate_hz, 0.0, 1000.0)?;
+        Ok(())
     }
 }
 
@@ -207,8 +238,12 @@ impl GanglionChain {
             require_range(format!("number of {kind} neurons in half a ganglion"), self.size(kind)? as f64, 1.0, 1e5)?;
         }
         require_range("inputs", self.inputs as f64, 1.0, 1e5)?;
-        require_range("synapse_ms", self.synapse_ms, POSITIVE, 1e3)?;
+        require_range("synapse_ms", self.synapse_ms, DT_MS, 1e3)?;
         require_range("conduction_ms", self.conduction_ms, 0.0, 1e3)?;
+        require_range("noise_mv", self.noise_mv, 0.0, 1e3)?;
+        for (name, weight_mv) in self.weights_mv.named() {
+            require_range(format!("weights_mv.{name}"), weight_mv, -1e3, 1e3)?;
+        }
         Ok(())
     }
 
@@ -243,13 +278,13 @@ impl GanglionChain {
             populations.insert(kind.to_owned(), population);
         }
         let projections = self.projections(cuts, &seed.child("synapses"))?;
-        let network = NetworkDescription { dt_ms: 0.1, precision: Precision::Double, populations, projections };
+        let network = NetworkDescription { dt_ms: DT_MS, precision: Precision::Double, populations, projections };
         network.check()?;
         Ok(network)
     }
 
     fn sensory_spikes(&self, touched: &[(usize, Side)], touch: &Touch, seed: &Seed) -> Result<SpikeTimes> {
-        require_range("rate_hz of the touch", touch.rate_hz, 0.0, 1000.0)?;
+        touch.check()?;
         let mut times_ms = vec![vec![]; 2 * self.ganglia * self.sensory];
         for &(ganglion, side) in touched {
             require_range("touched ganglion", ganglion as f64, 0.0, self.ganglia as f64 - 1.0)?;

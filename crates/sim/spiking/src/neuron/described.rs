@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Result, require_range};
 use crate::propagator::exponential;
+use crate::relative_exponential::{relative_exponential, relative_exponentials};
 use crate::{Error, Float};
 
 /// How the equations are integrated.
@@ -266,19 +267,6 @@ pub(crate) struct BlockInput<'a, F> {
     pub timer: &'a [F; WIDE],
 }
 
-/// (e^z - 1) / z.
-#[inline(always)]
-fn growth<F: Float>(z: F) -> F {
-    let of = F::of;
-    let near = z < of(0.02) && z > of(-0.02);
-    // Exact to 1e-10 there, where the quotient begins to lose digits.
-    let series =
-        [1.0 / 24.0, 1.0 / 6.0, 0.5, 1.0].into_iter().fold(of(1.0 / 120.0), |sum, term| sum.mul_add(z, of(term)));
-    let safe = if near { of(1.0) } else { z };
-    let quotient = (safe.exp() - of(1.0)) / safe;
-    if near { series } else { quotient }
-}
-
 impl<F: Float> Kernel<F> {
     /// Values at the start, in the order of the names.
     pub fn start(&self) -> &[f64] {
@@ -370,18 +358,20 @@ impl<F: Float> Kernel<F> {
             let (rate, slope, old): (_, _, &[F; WIDE]) = (result(k), result(n + k), &self.slots[k]);
             if k == self.voltage {
                 let factor = result(2 * n);
+                let growth: [F; WIDE] =
+                    relative_exponentials(&std::array::from_fn(|i| dt * (slope[i] - factor[i] * conductance[i])));
                 for i in 0..WIDE {
-                    let z = dt * (slope[i] - factor[i] * conductance[i]);
-                    row[i] = (rate[i] * dt).mul_add(growth(z), old[i]);
+                    row[i] = (rate[i] * dt).mul_add(growth[i], old[i]);
                 }
             } else if let Some(constant) = self.program.constant(RATES, n + k) {
-                let step = dt * growth(dt * F::of(constant));
+                let step = dt * relative_exponential(dt * F::of(constant));
                 for i in 0..WIDE {
                     row[i] = rate[i].mul_add(step, old[i]);
                 }
             } else {
+                let growth: [F; WIDE] = relative_exponentials(&std::array::from_fn(|i| dt * slope[i]));
                 for i in 0..WIDE {
-                    row[i] = (rate[i] * dt).mul_add(growth(dt * slope[i]), old[i]);
+                    row[i] = (rate[i] * dt).mul_add(growth[i], old[i]);
                 }
             }
         }

@@ -32,6 +32,9 @@ pub struct DualStochastic {
     pub units_drawn: f64,
     /// Share of synapses drawn in a sweep.
     pub synapses_drawn: f64,
+    /// Synapses drawn in a sweep for each unit on average, in place of that share: synapses that change together do not know of each other, so
+    /// a unit of many inputs bears no larger number of them than one of few.
+    pub synapses_drawn_per_unit: Option<f64>,
     /// Whether hidden units also connect to each other.
     pub recurrent: bool,
     /// Size of those synapses; large ones make so many units chaotic.
@@ -48,6 +51,7 @@ impl Default for DualStochastic {
             synapse_rate: 0.1,
             units_drawn: 0.5,
             synapses_drawn: 0.02,
+            synapses_drawn_per_unit: None,
             recurrent: false,
             recurrent_size: 0.05,
         }
@@ -142,10 +146,12 @@ impl Connections {
             *q += p.synapse_rate * (sum - *q);
         }
         // Gaps between drawn synapses are geometric.
-        let scale = 1.0 / (-p.synapses_drawn).ln_1p();
+        let of_unit = (self.from * p.synapses) as f64;
+        let share = p.synapses_drawn_per_unit.map_or(p.synapses_drawn, |drawn| (drawn / of_unit).min(1.0));
+        let scale = 1.0 / (-share).ln_1p();
         let mut at = 0_usize;
         loop {
-            let gap = if p.synapses_drawn >= 1.0 { 0.0 } else { ((1.0 - stream.random::<f64>()).ln() * scale).floor() };
+            let gap = if share >= 1.0 { 0.0 } else { ((1.0 - stream.random::<f64>()).ln() * scale).floor() };
             at += gap.min(1e15) as usize;
             if at >= self.states.len() {
                 break;
@@ -179,6 +185,9 @@ impl DualStochastic {
             ("synapses_drawn", self.synapses_drawn),
         ] {
             require_range(name, value, POSITIVE, if name.ends_with("size") { 100.0 } else { 1.0 })?;
+        }
+        if let Some(drawn) = self.synapses_drawn_per_unit {
+            require_range("synapses_drawn_per_unit", drawn, POSITIVE, 1e9)?;
         }
         Ok(())
     }

@@ -5,6 +5,7 @@ use super::receptor::{Action, Sums, block, block_mut};
 use crate::Float;
 use crate::neuron::{BlockInput, Input, Neuron, PointNeuron, with_point_neuron};
 use crate::random::{BLOCK, normal_block, philox_block};
+use crate::relative_exponential::relative_exponentials;
 
 /// Moves 64 neurons by a step and appends the numbers of those that spike.
 #[inline(always)]
@@ -26,12 +27,16 @@ pub(super) fn advance_block<F: Float>(
     }
 }
 
-/// A leaky neuron's voltage after a step; exact for conductances that stay at their mean over it.
+/// Voltages of leaky neurons after a step; exact for conductances that stay at their mean over it.
 #[inline(always)]
-fn driven<F: Float>(v: F, leak: &Leak<F>, conductance: F, pull: F) -> F {
-    let total = F::of(1.0) + conductance;
-    let target = (leak.steady + pull) / total;
-    (v - target).mul_add((leak.rate * total).exp(), target)
+fn driven<'a, F: Float>(v: &[F; BLOCK], leak: impl Fn(usize) -> &'a Leak<F>, sums: &Sums<F, BLOCK>) -> [F; BLOCK] {
+    let total = |i: usize| F::of(1.0) + sums.conductance[i];
+    let growth: [F; BLOCK] = relative_exponentials(&std::array::from_fn(|i| leak(i).rate * total(i)));
+    std::array::from_fn(|i| {
+        let leak = leak(i);
+        let distance = (-v[i]).mul_add(total(i), leak.steady + sums.pull[i]);
+        (-leak.rate * distance).mul_add(growth[i], v[i])
+    })
 }
 
 #[inline(always)]
@@ -61,15 +66,15 @@ fn leaky<F: Float>(
     let mut above = 0_u32;
     if !part.leaks.is_empty() {
         let leaks: &[Leak<F>; BLOCK] = block(&part.leaks, from);
+        let moved = driven(v, |i| &leaks[i], sums);
         for i in 0..BLOCK {
-            let moved = driven(v[i], &leaks[i], sums.conductance[i], sums.pull[i]) + pushed[i];
-            v[i] = if timer[i] > F::default() { v[i] } else { moved };
+            v[i] = if timer[i] > F::default() { v[i] } else { moved[i] + pushed[i] };
             above += u32::from(v[i] >= leaks[i].threshold);
         }
     } else if conductances {
+        let moved = driven(v, |_| &leak, sums);
         for i in 0..BLOCK {
-            let moved = driven(v[i], &leak, sums.conductance[i], sums.pull[i]) + pushed[i];
-            v[i] = if timer[i] > F::default() { v[i] } else { moved };
+            v[i] = if timer[i] > F::default() { v[i] } else { moved[i] + pushed[i] };
             above += u32::from(v[i] >= leak.threshold);
         }
     } else {

@@ -18,7 +18,7 @@ use crate::diagnostic::{Diagnostic, Place};
 use crate::document::{self, Data, Table, Value};
 use crate::expectation::Expectation;
 use crate::registry::{Registry, Role, Stage};
-use crate::schema::{Findings, Reference, missing, unknown_kind, validate};
+use crate::schema::{Findings, Reference, kinds_in_words, missing, unknown_kind, validate};
 use crate::suggest::nearest;
 use crate::sweep::variants;
 
@@ -277,7 +277,7 @@ fn check_node(
         ""
     } else {
         let Some(kind) = table.get("kind") else {
-            diagnostics.push(missing("kind", address, &value.place, Some(format!("kinds: {}", kinds.join(", ")))));
+            diagnostics.push(missing("kind", address, &value.place, Some(kinds_in_words("", &kinds))));
             return Some(draft);
         };
         match kind.as_str().filter(|found| kinds.contains(found)) {

@@ -7,13 +7,14 @@ use rand::RngExt;
 use rheobase_core::{Progress, Seed, statistics};
 use rheobase_pipeline::{Complaint, Context, Outcome, OutputInfo, Role, StageError};
 use rheobase_report::figure::Marks;
-use rheobase_spiking::Simulation;
 use rheobase_spiking::network::NetworkDescription;
+use rheobase_spiking::{Simulation, Snapshot};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::draw::{chart, histogram, metric, series};
 use super::network::stopped;
+use super::state_file::StateFile;
 use super::tables;
 use crate::kind::{Kind, complaint, failed, main_output};
 
@@ -58,7 +59,7 @@ impl Kind for DistalReward {
     type Parameters = DistalRewardParameters;
     const ROLE: Role = Role::Analysis;
     const KIND: &'static str = "distal-reward";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
     const READS_OUTSIDE: bool = true;
     const ABOUT: &'static str = "the distal reward problem: one pair of neurons is rewarded seconds after it fired, among synapses that get the same rewards";
     const OUTPUTS: &'static [OutputInfo] = &[main_output("the rewarded synapse over time")];
@@ -108,7 +109,8 @@ impl Kind for DistalReward {
     fn run(p: &DistalRewardParameters, context: &Context<'_>) -> Result<Outcome, StageError> {
         let mut outcome = Outcome::default();
         let network = tables::read(&p.network)?;
-        let course = Experiment { parameters: p, network: &network, progress: context.progress }.run(&context.seed)?;
+        let experiment = Experiment { parameters: p, network: &network, progress: context.progress };
+        let course = experiment.run(&context.seed, StateFile::new(context.scratch.join("course")))?;
         report(&mut outcome, p, &course)?;
         Ok(outcome)
     }
@@ -121,6 +123,7 @@ struct Experiment<'a> {
 }
 
 /// What became of a network; weights in their range.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 struct Course {
     /// Time in s and weight of the synapse, and mean of all others.
     own: Vec<(f64, f64)>,
@@ -128,8 +131,22 @@ struct Course {
     /// All but its own, at the end.
     last: Vec<f64>,
     rewards_ms: Vec<f64>,
-    rate_hz: f64,
+    spikes: usize,
 }
+
+/// Rewards that pairs have earned.
+#[derive(Clone, Default, Serialize, Deserialize)]
+struct Earned {
+    /// Times in ms of those that have not been given.
+    to_come: Vec<f64>,
+    /// How many were drawn.
+    drawn: usize,
+    /// Last spike of the source in ms.
+    last_source_ms: Option<f64>,
+}
+
+/// All that a run goes on from: looks that are over, and the state after them.
+type Kept = (usize, Snapshot, Earned, Course);
 
 /// Progress is told of the whole, not of each piece.
 struct Piece<'a>(&'a dyn Progress);
@@ -150,9 +167,18 @@ impl Progress for Piece<'_> {
 const LOOKS: usize = 100;
 
 impl Experiment<'_> {
-    fn run(&self, seed: &Seed) -> Result<Course, StageError> {
+    fn run(&self, seed: &Seed, mut file: StateFile) -> Result<Course, StageError> {
         let p = self.parameters;
-        let mut simulation = Simulation::new(self.network, seed, 1).map_err(failed)?;
+        let (first, mut simulation, mut earned, mut course) = match file.read::<Kept>(self.progress) {
+            Some((over, snapshot, earned, course)) => {
+                let simulation = Simulation::resume(self.network, seed, 1, &snapshot).map_err(failed)?;
+                (over, simulation, earned, course)
+            }
+            None => {
+                let simulation = Simulation::new(self.network, seed, 1).map_err(failed)?;
+                (0, simulation, Earned::default(), Course::default())
+            }
+        };
         let Some(target) = self.target(&simulation) else {
             let from = &self.network.projections[p.projection].from;
             return Err(StageError::Failed(format!(
@@ -161,31 +187,32 @@ impl Experiment<'_> {
             )));
         };
         let mut stream = seed.child("rewards").stream();
-        let mut to_come = Vec::new();
-        let mut course = Course { own: vec![], others: vec![], last: vec![], rewards_ms: vec![], rate_hz: 0.0 };
-        let (mut spikes, mut last_spike_ms) = (0, f64::NEG_INFINITY);
+        let mut later_ms = || stream.random_range(p.later_ms[0]..=p.later_ms[1]);
+        (0..earned.drawn).for_each(|_| {
+            later_ms();
+        });
         let end_ms = 1e3 * p.duration_s;
-        for look in 0..=LOOKS {
+        for look in first..=LOOKS {
             let until_ms = end_ms * look as f64 / LOOKS as f64;
             // A piece ends before a reward that its own spikes could bring.
             while simulation.time_ms() < until_ms - 0.5 * self.network.dt_ms {
-                let next = to_come.iter().copied().fold(until_ms, f64::min);
+                let next = earned.to_come.iter().copied().fold(until_ms, f64::min);
                 let piece_ms = (next - simulation.time_ms()).min(p.later_ms[0]).max(self.network.dt_ms);
                 simulation.run_ms(piece_ms, &Piece(self.progress)).map_err(stopped)?;
                 let now = simulation.time_ms() + 0.5 * self.network.dt_ms;
-                for _ in to_come.extract_if(.., |t| *t <= now) {
+                for _ in earned.to_come.extract_if(.., |t| *t <= now) {
                     self.reward(&mut simulation);
                     course.rewards_ms.push(simulation.time_ms());
                 }
-                for pair_ms in self.pairs(&mut simulation, target, &mut last_spike_ms, &mut spikes)? {
-                    to_come.push(pair_ms + stream.random_range(p.later_ms[0]..=p.later_ms[1]));
+                for pair_ms in self.pairs(&mut simulation, target, &mut earned, &mut course)? {
+                    earned.to_come.push(pair_ms + later_ms());
+                    earned.drawn += 1;
                 }
             }
             self.look(&simulation, target, &mut course);
             self.progress.step("looks at the weights", look, LOOKS);
+            file.keep(|| Ok((look + 1, simulation.snapshot(), &earned, &course))).map_err(StageError::Failed)?;
         }
-        let neurons: usize = self.network.populations.values().map(|population| population.size).sum();
-        course.rate_hz = spikes as f64 / neurons as f64 / p.duration_s;
         Ok(course)
     }
 
@@ -203,12 +230,12 @@ impl Experiment<'_> {
         &self,
         simulation: &mut Simulation,
         target: u32,
-        last_source_ms: &mut f64,
-        spikes: &mut usize,
+        earned: &mut Earned,
+        course: &mut Course,
     ) -> Result<Vec<f64>, StageError> {
         let projection = &self.network.projections[self.parameters.projection];
         for name in self.network.populations.keys() {
-            *spikes += simulation.spikes_since(name, 0).map_err(failed)?.len();
+            course.spikes += simulation.spikes_since(name, 0).map_err(failed)?.len();
         }
         let of = |name: &str, neuron: u32| -> Result<Vec<f64>, StageError> {
             let all = simulation.spikes_since(name, 0).map_err(failed)?;
@@ -217,12 +244,16 @@ impl Experiment<'_> {
         let (before, after) = (of(&projection.from, self.parameters.source as u32)?, of(&projection.to, target)?);
         let mut pairs = Vec::new();
         for time in after {
-            let latest = before.iter().copied().filter(|t| *t < time).fold(*last_source_ms, f64::max);
+            let latest = before
+                .iter()
+                .copied()
+                .filter(|t| *t < time)
+                .fold(earned.last_source_ms.unwrap_or(f64::NEG_INFINITY), f64::max);
             if time - latest <= self.parameters.within_ms {
                 pairs.push(time);
             }
         }
-        *last_source_ms = before.last().copied().unwrap_or(*last_source_ms);
+        earned.last_source_ms = before.last().copied().or(earned.last_source_ms);
         simulation.forget_spikes();
         Ok(pairs)
     }
@@ -264,7 +295,9 @@ fn report(outcome: &mut Outcome, p: &DistalRewardParameters, course: &Course) ->
     let n = (course.rewards_ms.len(), "rewards");
     metric(outcome, "early_rewards", per_minute(early), ("rewards a minute in the first half", "1/min"), n);
     metric(outcome, "late_rewards", per_minute(late), ("rewards a minute in the second half", "1/min"), n);
-    metric(outcome, "rate_hz", course.rate_hz, ("mean rate of all neurons", "Hz"), (1, "network"));
+    let neurons: usize = p.network.populations.values().map(|population| population.size).sum();
+    let rate_hz = course.spikes as f64 / neurons as f64 / p.duration_s;
+    metric(outcome, "rate_hz", rate_hz, ("mean rate of all neurons", "Hz"), (1, "network"));
     let caption = "Weight of the rewarded synapse and mean of all others, in their range.";
     let lines = vec![
         series("rewarded", course.own.clone(), Marks::Line),
@@ -301,8 +334,10 @@ mod tests {
     fn a_pair_within_the_time_is_rewarded_once_and_later() {
         let p = parameters();
         assert!(DistalReward::check(&p).is_empty());
+        let folder = tempfile::tempdir().unwrap();
         let run = |seed| {
-            Experiment { parameters: &p, network: &p.network, progress: &Silent }.run(&Seed::root(seed)).unwrap()
+            let experiment = Experiment { parameters: &p, network: &p.network, progress: &Silent };
+            experiment.run(&Seed::root(seed), StateFile::new(folder.path().join("course"))).unwrap()
         };
         let course = run(1);
         let [reward_ms] = course.rewards_ms[..] else { panic!("{:?}", course.rewards_ms) };
@@ -314,8 +349,45 @@ mod tests {
         assert!((found / (2.0 * trace) - 1.0).abs() < 0.01, "{found} {trace}");
         assert_eq!(course.last, [0.5]);
         assert_ne!(run(2).rewards_ms, course.rewards_ms);
-        let neurons_hz = 4.0 / 3.0 / 8.0;
-        assert!((course.rate_hz - neurons_hz).abs() < 1e-9);
+        assert_eq!(course.spikes, 4);
+    }
+
+    /// Asks to stop after some looks.
+    struct Impatient(std::sync::atomic::AtomicUsize);
+
+    impl Progress for Impatient {
+        fn step(&self, _: &str, _: usize, _: usize) {
+            self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        }
+
+        fn note(&self, _: &str) {}
+
+        fn cancelled(&self) -> bool {
+            self.0.load(std::sync::atomic::Ordering::Relaxed) >= 20
+        }
+    }
+
+    #[test]
+    fn a_stopped_run_goes_on_to_the_same_course() {
+        // Stopped every 20 looks: within the trace, between pair and reward, and when nothing is to come.
+        let p = parameters();
+        let folder = tempfile::tempdir().unwrap();
+        let file = |name: &str| StateFile::eager(folder.path().join(name));
+        let run = |progress: &dyn Progress, file| {
+            Experiment { parameters: &p, network: &p.network, progress }.run(&Seed::root(1), file)
+        };
+        let straight = run(&Silent, file("straight")).unwrap();
+        let mut stops = 0;
+        let resumed = loop {
+            let impatient = Impatient(0.into());
+            match run(&impatient, file("resumed")) {
+                Ok(course) => break course,
+                Err(StageError::Interrupted) => stops += 1,
+                Err(other) => panic!("{other:?}"),
+            }
+        };
+        assert!(stops >= 4, "{stops}");
+        assert_eq!(resumed, straight);
     }
 
     #[test]

@@ -59,6 +59,9 @@ impl Kind for GanglionChainKind {
             return vec![complaint(&["chain"], error.to_string(), "mend this parameter")];
         }
         let mut complaints = Vec::new();
+        if let Err(error) = p.touch.check() {
+            complaints.push(complaint(&["touch"], error.to_string(), "mend this parameter"));
+        }
         let last = p.chain.ganglia - 1;
         if let Some(draw) = p.draw.filter(|draw| !(1..=last).contains(draw)) {
             let message = format!("ganglion {draw} is not touched");

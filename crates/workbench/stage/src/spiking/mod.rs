@@ -17,6 +17,7 @@ mod sampling;
 mod shunting;
 mod sizes;
 mod sources;
+mod state_file;
 mod statistics;
 mod tables;
 

@@ -1,25 +1,17 @@
 //! A network's course: simulated, kept on disk so that a killed run goes on, and handed on as a recording.
 
-use std::path::PathBuf;
-use std::time::{Duration, Instant};
-
 use ndarray::Array2;
 use rheobase_core::SpikeTrains;
 use rheobase_data::Table;
 use rheobase_data::recording::{Recording, Signal};
-use rheobase_pipeline::store::{read_sealed, write_sealed};
 use rheobase_pipeline::{Context, StageError};
 use rheobase_spiking::network::NetworkDescription;
 use rheobase_spiking::{Companion, Ending, Error, Simulation, Snapshot};
 use rheobase_surrogate::circuit::Circuit;
 
+use super::super::state_file::StateFile;
 use super::{SpikingNetworkParameters, stopped};
 use crate::kind::failed;
-
-/// The state is kept no more often than this, and for no more than a twentieth of the time; the clock decides only how much is
-/// done again after a kill.
-const INTERVAL: Duration = Duration::from_secs(1);
-const SHARE: u32 = 20;
 
 /// Simulates, from the last state that an earlier run left if there is one.
 pub(super) fn run(
@@ -28,12 +20,8 @@ pub(super) fn run(
     circuit: &mut Circuit<'_>,
     context: &Context<'_>,
 ) -> Result<(Simulation, &'static str), StageError> {
-    let path = context.scratch.join("network");
-    let kept = read_sealed(&path).and_then(|bytes| ciborium::from_reader::<Kept, _>(&bytes[..]).ok());
-    if kept.is_none() && path.exists() {
-        context.progress.note("the state kept of this network is damaged; it starts again");
-    }
-    let mut simulation = match &kept {
+    let file = StateFile::new(context.scratch.join("network"));
+    let mut simulation = match &file.read::<Kept>(context.progress) {
         Some((snapshot, cells)) => {
             circuit.restore(cells).map_err(failed)?;
             Simulation::resume(network, &context.seed, p.threads, snapshot).map_err(stopped)?
@@ -46,7 +34,7 @@ pub(super) fn run(
         }
     };
     simulation.stop_when(p.stop_when);
-    let mut keeper = Keeper { circuit, path, last: Instant::now(), wait: INTERVAL };
+    let mut keeper = Keeper { circuit, file };
     let left_ms = p.duration_ms - simulation.time_ms();
     let ending = simulation.run_with(left_ms, context.progress, &mut keeper).map_err(stopped)?;
     let words = match ending {
@@ -64,9 +52,7 @@ type Kept = (Snapshot, Vec<u8>);
 /// Lets cells act, and keeps the state now and then.
 struct Keeper<'a, 'c> {
     circuit: &'a mut Circuit<'c>,
-    path: PathBuf,
-    last: Instant,
-    wait: Duration,
+    file: StateFile,
 }
 
 impl Companion for Keeper<'_, '_> {
@@ -79,18 +65,9 @@ impl Companion for Keeper<'_, '_> {
     }
 
     fn watch(&mut self, simulation: &Simulation) -> rheobase_spiking::Result<()> {
-        if self.last.elapsed() < self.wait {
-            return Ok(());
-        }
-        let begin = Instant::now();
-        let failed = |e: &dyn std::fmt::Display| Error::Description(format!("the network could not be kept: {e}"));
-        let mut bytes = Vec::new();
-        let kept: Kept = (simulation.snapshot(), self.circuit.keep().map_err(|e| failed(&e))?);
-        ciborium::into_writer(&kept, &mut bytes).map_err(|e| failed(&e))?;
-        write_sealed(&self.path, &bytes).map_err(|e| failed(&e))?;
-        self.last = Instant::now();
-        self.wait = INTERVAL.max(SHARE * (self.last - begin));
-        Ok(())
+        let state =
+            || -> Result<Kept, String> { Ok((simulation.snapshot(), self.circuit.keep().map_err(|e| e.to_string())?)) };
+        self.file.keep(state).map_err(Error::Description)
     }
 }
 
