@@ -367,6 +367,24 @@ mod tests {
         [set(), set()]
     }
 
+    #[test]
+    fn a_unit_has_as_many_synapses_drawn_whatever_the_number_of_its_inputs() {
+        let parameters = DualStochastic { synapses_drawn_per_unit: Some(5.0), ..DualStochastic::default() };
+        for inputs in [10, 100] {
+            let mut stream = Seed::root(5).stream();
+            let mut connections = Connections::new(inputs, 3, parameters.synapses, 0.2, &mut stream);
+            let mut flips = 0;
+            for _ in 0..400 {
+                let before = connections.states.clone();
+                connections.draw(&vec![0.0; 3 * inputs], &parameters, &mut stream);
+                flips += before.iter().zip(&connections.states).filter(|(a, b)| a != b).count();
+            }
+            // Three units, and at even odds half of what is drawn changes: 3,000 changes, give or take 55.
+            let expected = 400.0 * 3.0 * 5.0 / 2.0;
+            assert!((flips as f64 / expected - 1.0).abs() < 0.06, "{inputs}: {flips}");
+        }
+    }
+
     /// systems.md B11.
     #[test]
     fn neurons_and_synapses_go_on_moving_while_answers_stay() {
