@@ -32,8 +32,7 @@ pub struct DualStochastic {
     pub units_drawn: f64,
     /// Share of synapses drawn in a sweep.
     pub synapses_drawn: f64,
-    /// Synapses drawn in a sweep for each unit on average, in place of that share: synapses that change together do not know of each other, so
-    /// a unit of many inputs bears no larger number of them than one of few.
+    /// Synapses drawn in a sweep for each unit on average, in place of that share.
     pub synapses_drawn_per_unit: Option<f64>,
     /// Whether hidden units also connect to each other.
     pub recurrent: bool,
