@@ -11,6 +11,7 @@ mod shared_data;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use rheobase_benches::surrogate::{Copies, Imitation, elm, tcn, teacher};
+use rheobase_dendrite::Kinetics;
 use rheobase_surrogate::data::Teacher;
 
 #[global_allocator]
@@ -41,12 +42,14 @@ fn surrogates(criterion: &mut Criterion) {
     // Without the reconstruction there is nothing to compare with.
     if let Some(cell) = cells::hay_cell(cells::HayModel::Biophys5b) {
         const MS: usize = 100;
-        for lanes in [1, 8] {
-            let (teacher, trials) = teacher(cell.clone(), lanes, MS);
-            group.throughput(Throughput::Elements((MS * lanes) as u64));
-            group.bench_function(format!("teacher/hay/lanes-{lanes}"), |b| {
-                b.iter(|| teacher.respond(&trials).expect("it stays finite"));
-            });
+        for (kinetics, name) in [(Kinetics::Double, "hay"), (Kinetics::Single, "hay/single")] {
+            for lanes in [1, 4, 8] {
+                let (teacher, trials) = teacher(cell.clone(), lanes, kinetics, MS);
+                group.throughput(Throughput::Elements((MS * lanes) as u64));
+                group.bench_function(format!("teacher/{name}/lanes-{lanes}"), |b| {
+                    b.iter(|| teacher.respond(&trials).expect("it stays finite"));
+                });
+            }
         }
     }
     group.finish();

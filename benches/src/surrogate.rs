@@ -3,7 +3,7 @@
 use rand::RngExt;
 use rheobase_core::Seed;
 use rheobase_dendrite::synapse::Receptor;
-use rheobase_dendrite::{Cell, Method, Settings};
+use rheobase_dendrite::{Cell, Kinetics, Settings};
 use rheobase_surrogate::Learner;
 use rheobase_surrogate::data::{CellTeacher, PlacedInput, Protocol, Teacher};
 use rheobase_surrogate::loss::{Loss, Targets};
@@ -100,7 +100,7 @@ impl Copies {
 }
 
 /// A cell with an excitatory and an inhibitory synapse on every dendritic compartment, and trials that drive it, for each lane one.
-pub fn teacher(cell: Cell, lanes: usize, duration_ms: usize) -> (CellTeacher, Vec<InputSpikes>) {
+pub fn teacher(cell: Cell, lanes: usize, kinetics: Kinetics, duration_ms: usize) -> (CellTeacher, Vec<InputSpikes>) {
     let mut inputs = vec![];
     for (group, region) in ["dend", "apic"].into_iter().enumerate() {
         for compartment in cell.region(region).expect("the cell has dendrites") {
@@ -112,7 +112,7 @@ pub fn teacher(cell: Cell, lanes: usize, duration_ms: usize) -> (CellTeacher, Ve
         }
     }
     let soma = cell.at("soma(0.5)").expect("the cell has a soma");
-    let settings = Settings { dt_ms: 0.025, method: Method::default(), v_init_mv: -76.0, lanes };
+    let settings = Settings { v_init_mv: -76.0, lanes, kinetics, ..Settings::default() };
     let teacher = CellTeacher { cell, inputs, soma, dendrites: vec![], threshold_mv: -20.0, settings };
     let protocol = Protocol {
         duration_ms,

@@ -19,6 +19,7 @@ mod probe;
 mod progress;
 mod seed;
 pub mod simplex;
+pub mod single;
 pub mod special;
 mod spike_trains;
 pub mod statistics;

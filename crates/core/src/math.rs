@@ -88,7 +88,8 @@ pub fn ln(x: f64) -> f64 {
     n.mul_add(LN2_HIGH, twice + n.mul_add(LN2_LOW, twice * q * p))
 }
 
-/// A number that channel kinetics can be written with: `f64` for simulation, [`Dual`] for derivatives.
+/// A number that channel kinetics can be written with: `f64` for simulation, [`Single`](crate::single::Single) for a
+/// faster one, [`Dual`] for derivatives.
 pub trait Real:
     Copy
     + Add<Output = Self>
@@ -101,6 +102,9 @@ pub trait Real:
     + Mul<f64, Output = Self>
     + Div<f64, Output = Self>
 {
+    /// Below this size [`linoid`] takes its series: it is exact to 2e-15 at .02, and the quotient loses digits.
+    const LINOID_SERIES_BELOW: f64 = 0.02;
+
     /// A constant.
     fn constant(value: f64) -> Self;
     /// Its value.
@@ -113,6 +117,11 @@ pub trait Real:
     fn sin(self) -> Self;
     /// Cosine.
     fn cos(self) -> Self;
+    /// Whether it is below a constant, in its own precision.
+    #[inline(always)]
+    fn is_below(self, limit: f64) -> bool {
+        self.value() < limit
+    }
     /// `self` if the condition holds, else `other`; both are computed.
     fn if_else(condition: bool, yes: Self, no: Self) -> Self;
 
@@ -165,12 +174,23 @@ impl Real for f64 {
 /// x / (1 - e^-x), the shape of most opening rates; its removable singularity at 0 is replaced by the series.
 #[inline(always)]
 pub fn linoid<T: Real>(x: T) -> T {
-    // Below .02 the series is exact to 2e-15 and the quotient loses digits.
-    let near = x.value().abs() < 0.02;
+    let (above, below) = linoid_parts(x);
+    above / below
+}
+
+/// Numerator and denominator of [`linoid`], for those who have more to divide.
+#[inline(always)]
+pub fn linoid_parts<T: Real>(x: T) -> (T, T) {
+    linoid_parts_with(x, (-x).exp())
+}
+
+/// The same where e^-x is known.
+#[inline(always)]
+pub fn linoid_parts_with<T: Real>(x: T, exp_minus_x: T) -> (T, T) {
+    let near = x.is_below(T::LINOID_SERIES_BELOW) && (-x).is_below(T::LINOID_SERIES_BELOW);
     let q = x.squared();
-    let series = (q / -720.0 + 1.0 / 12.0) * q + x * 0.5 + 1.0;
-    let safe = T::if_else(near, T::constant(1.0), x);
-    T::if_else(near, series, safe / (-((-safe).exp()) + 1.0))
+    let series = (q * (-1.0 / 720.0) + 1.0 / 12.0) * q + x * 0.5 + 1.0;
+    (T::if_else(near, series, x), T::if_else(near, T::constant(1.0), -exp_minus_x + 1.0))
 }
 
 /// 1 / (1 + e^-x).

@@ -85,6 +85,7 @@ pub mod two_layer;
 pub use cell::{Cable, Cell, Value};
 pub use compartments::{Compartment, Compartments, Discretisation};
 pub use error::{Error, Result};
+pub use mechanism::Kinetics;
 pub use rheobase_core::math;
-use rheobase_core::vectorised;
+use rheobase_core::{single, vectorised};
 pub use simulation::{Method, Settings, Simulation};

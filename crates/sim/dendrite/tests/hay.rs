@@ -11,10 +11,11 @@ mod shared_data;
 use cells::{HayModel, hay_cell};
 use rheobase_dendrite::morphology::{Statistics, Tag};
 use rheobase_dendrite::simulation::{Current, Probe};
-use rheobase_dendrite::{Method, Settings, Simulation};
+use rheobase_dendrite::synapse::Receptor;
+use rheobase_dendrite::{Kinetics, Method, Settings, Simulation};
 
 fn settings(dt_ms: f64, method: Method, v_init_mv: f64) -> Settings {
-    Settings { dt_ms, method, v_init_mv, lanes: 1 }
+    Settings { dt_ms, method, v_init_mv, ..Settings::default() }
 }
 
 #[test]
@@ -178,4 +179,31 @@ fn adaptive_steps_find_the_first_spikes_with_fewer_steps() {
     assert!(spikes.len() >= 4);
     // The step of .004 ms that reaches the same accuracy would need 200,000.
     assert!(report.accepted < 100_000, "{}", report.accepted);
+}
+
+#[test]
+fn single_kinetics_move_spikes_far_less_than_the_step_does() {
+    let Some(cell) = hay_cell(HayModel::Biophys3) else { return };
+    let spikes = |dt_ms: f64, kinetics: Kinetics| -> Vec<f64> {
+        let own = Settings { kinetics, ..settings(dt_ms, Method::CrankNicolson, -80.0) };
+        let mut simulation = Simulation::new(&cell, own).unwrap();
+        let soma = cell.at("soma(0.5)").unwrap();
+        simulation.inject(soma, None, Current::Step { start_ms: 20.0, duration_ms: 400.0, amplitude_na: 0.8 }).unwrap();
+        for (k, place) in cell.region("apic").unwrap().into_iter().step_by(10).enumerate() {
+            let synapse = simulation.add_synapse(place, &[Receptor::ampa(0.5), Receptor::nmda(0.5)]).unwrap();
+            let times: Vec<f64> = (0..8).map(|j| 10.0 + 50.0 * f64::from(j) + k as f64).collect();
+            simulation.send_train(synapse, 0, &times, 1.0, None).unwrap();
+        }
+        let detector = simulation.detect_spikes(soma, -10.0).unwrap();
+        simulation.run_until(420.0).unwrap();
+        simulation.spikes_ms(detector, 0).to_vec()
+    };
+    let double = spikes(0.025, Kinetics::Double);
+    let worst = |other: &[f64]| {
+        assert_eq!(other.len(), double.len());
+        double.iter().zip(other).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max)
+    };
+    let (by_bits, by_step) = (worst(&spikes(0.025, Kinetics::Single)), worst(&spikes(0.0125, Kinetics::Double)));
+    println!("{} spikes; {by_bits:.1e} ms by 24 bits, {by_step:.1e} ms by half the step", double.len());
+    assert!(double.len() > 5 && by_bits > 0.0 && by_bits < 1e-3 && by_bits < 0.01 * by_step, "{by_bits} {by_step}");
 }

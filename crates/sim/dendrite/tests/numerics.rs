@@ -23,7 +23,8 @@ fn active_cell() -> Cell {
 }
 
 fn driven(cell: &Cell, lanes: usize, dt_ms: f64, method: Method) -> Simulation {
-    let mut simulation = Simulation::new(cell, Settings { dt_ms, method, v_init_mv: -68.0, lanes }).unwrap();
+    let mut simulation =
+        Simulation::new(cell, Settings { dt_ms, method, v_init_mv: -68.0, lanes, ..Settings::default() }).unwrap();
     let site = cell.at("dend[0](0.7)").unwrap();
     let step = Current::Step { start_ms: 1.0, duration_ms: 20.0, amplitude_na: 0.1 };
     simulation.inject(cell.at("soma(0.5)").unwrap(), None, step).unwrap();

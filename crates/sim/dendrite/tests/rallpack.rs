@@ -22,7 +22,7 @@ fn passive(cell: &mut Cell) {
 
 /// 250 ms of recordings at two compartments, every 50 us.
 fn run(cell: &Cell, inject: usize, record: &[usize], dt_ms: f64, method: Method) -> Vec<Vec<f64>> {
-    let settings = Settings { dt_ms, method, v_init_mv: -65.0, lanes: 1 };
+    let settings = Settings { dt_ms, method, v_init_mv: -65.0, ..Settings::default() };
     let mut simulation = Simulation::new(cell, settings).unwrap();
     simulation.inject(inject, None, STEP).unwrap();
     for &i in record {

@@ -16,7 +16,7 @@ fn patch() -> Cell {
 }
 
 fn settings(method: Method) -> Settings {
-    Settings { dt_ms: 0.02, method, v_init_mv: -70.0, lanes: 1 }
+    Settings { dt_ms: 0.02, method, v_init_mv: -70.0, ..Settings::default() }
 }
 
 #[test]
@@ -55,6 +55,57 @@ fn events_between_steps_act_at_their_own_time() {
             let wanted = 2.0 * (one(t - 1.0137) + 0.5 * one(t - 3.3333));
             assert!((found - wanted).abs() < 1e-9, "{shape:?} at {t}: {found} {wanted}");
         }
+    }
+}
+
+/// Receptors of a kind are kept in the order of their places, wherever and whenever they were added.
+#[test]
+fn the_order_in_which_synapses_are_added_does_not_matter() {
+    let stick = ball_and_stick(20.0, 400.0, 2.0).unwrap();
+    let cell = Cell::new(stick, Discretisation::MaximumLength { um: 20.0 }).unwrap();
+    let count = cell.compartments().len();
+    assert!(count > 10, "{count}");
+    // Places, some of them twice, and two kinds of receptors with conductances of their own.
+    let all: Vec<(usize, f64)> =
+        (0..count).chain([3, 7, 3]).enumerate().map(|(k, c)| (c, 0.1 + 0.01 * k as f64)).collect();
+    let run = |order: Vec<usize>, late: usize, lanes: usize| -> Vec<f64> {
+        let mut simulation = Simulation::new(&cell, Settings { lanes, ..Settings::default() }).unwrap();
+        let mut probes = vec![];
+        let mut add = |simulation: &mut Simulation, which: &[usize]| {
+            for &k in which {
+                let (place, g_ns) = all[k];
+                let synapse = simulation.add_synapse(place, &[Receptor::ampa(g_ns), Receptor::nmda(g_ns)]).unwrap();
+                probes.push((k, synapse));
+                for lane in 0..lanes {
+                    simulation.send(synapse, lane, 2.0 + k as f64 * 0.05, 1.0).unwrap();
+                }
+            }
+        };
+        let (first, rest) = order.split_at(order.len() - late);
+        add(&mut simulation, first);
+        simulation.run_until(1.0).unwrap();
+        add(&mut simulation, rest);
+        let half = simulation.snapshot();
+        simulation.run_until(5.0).unwrap();
+        simulation.restore(&half).unwrap();
+        for &(_, synapse) in &probes {
+            simulation.record(Probe::SynapticConductance(synapse, 1)).unwrap();
+        }
+        simulation.run_until(6.0).unwrap();
+        let mut last: Vec<(usize, f64)> =
+            (0..probes.len()).map(|r| (probes[r].0, *simulation.recording(r, lanes - 1).last().unwrap())).collect();
+        last.sort_by_key(|(k, _)| *k);
+        last.into_iter().map(|(_, g)| g).chain((0..count).map(|c| simulation.voltage_mv(c, lanes - 1))).collect()
+    };
+    let n = all.len();
+    let reference = run((0..n).collect(), 0, 1);
+    assert!(reference[..n].iter().all(|g| *g > 0.01), "{reference:?}");
+    for (order, late, lanes) in
+        [((0..n).rev().collect(), 0, 1), ((0..n).map(|k| k * 5 % n).collect(), 7, 1), ((0..n).rev().collect(), 3, 4)]
+    {
+        let found = run(order, late, lanes);
+        // Sums over the receptors of a node may be taken in another order.
+        assert!(found.iter().zip(&reference).all(|(a, b)| (a - b).abs() < 1e-10), "{found:?} {reference:?}");
     }
 }
 

@@ -1,8 +1,10 @@
-//! All compartments of one mechanism: states, parameters and the vectorised step.
+//! What a mechanism is to a simulation: gates and currents of a [`Channel`], the [`Membrane`] that it is in, and the [`Bank`]
+//! of its states and parameters in all compartments.
 
-use super::MechanismInfo;
-use crate::math::{Dual, Real, exp};
-use crate::vectorised::{Kernel, vectorised};
+use std::ops::Range;
+
+use super::{Kinetics, MechanismInfo};
+use crate::math::Real;
 
 /// Compartments worked on at once. Arrays of a [`Membrane`] and of its banks are padded to a multiple of it.
 pub(crate) const BLOCK: usize = 16;
@@ -118,6 +120,17 @@ pub struct StepRecord<'a> {
     pub current: (f64, f64),
 }
 
+/// A step of a part of a [`Membrane`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct Stretch {
+    /// Which blocks of 16 places in the arrays.
+    pub blocks: Range<usize>,
+    /// By how much the gates move, in ms.
+    pub dt_ms: f64,
+    /// Bits of the kinetics.
+    pub kinetics: Kinetics,
+}
+
 /// The mechanism in all compartments of a [`Membrane`].
 pub trait Bank: Send + Sync {
     /// Its name.
@@ -129,8 +142,9 @@ pub trait Bank: Send + Sync {
     /// Puts every gate at its steady state.
     fn settle(&mut self, membrane: &Membrane);
 
-    /// Moves the gates by `dt_ms` at the membrane's voltage, then adds conductances and currents.
-    fn step(&mut self, membrane: &mut Membrane, dt_ms: f64);
+    /// Moves the gates at the membrane's voltage, then adds conductances and currents. A bank may take
+    /// [`Kinetics::Single`] for a permission and compute with 53 bits.
+    fn step(&mut self, membrane: &mut Membrane, stretch: &Stretch);
 
     /// States, one list of shape (compartments, lanes) each.
     fn states(&self) -> Vec<&[f64]>;
@@ -160,210 +174,17 @@ pub trait Bank: Send + Sync {
     }
 }
 
-/// A [`Channel`] in many compartments.
-struct ChannelBank<const S: usize, const P: usize, C> {
-    states: [Vec<f64>; S],
-    parameters: [Vec<f64>; P],
-    channel: std::marker::PhantomData<fn() -> C>,
-}
-
-/// Makes the bank of a channel; `parameters` has one value per compartment, spread over the lanes here.
-pub(super) fn make<const S: usize, const P: usize, C: Channel<S, P>>(
-    parameters: Vec<Vec<f64>>,
-    lanes: usize,
-) -> Box<dyn Bank> {
-    let spread = |values: &Vec<f64>| padded(values.iter().flat_map(|&v| std::iter::repeat_n(v, lanes)).collect());
-    let mut spread = parameters.iter().map(spread);
-    let parameters: [Vec<f64>; P] = std::array::from_fn(|_| spread.next().expect("as many parameters as declared"));
-    let size = parameters.first().map_or(0, Vec::len);
-    Box::new(ChannelBank::<S, P, C> {
-        states: std::array::from_fn(|_| vec![0.0; size]),
-        parameters,
-        channel: std::marker::PhantomData,
-    })
-}
-
-impl<const S: usize, const P: usize, C: Channel<S, P>> ChannelBank<S, P, C> {
-    fn parameters_at(&self, i: usize) -> [f64; P] {
-        std::array::from_fn(|k| self.parameters[k][i])
-    }
-}
-
-impl<const S: usize, const P: usize, C: Channel<S, P>> Bank for ChannelBank<S, P, C> {
-    fn name(&self) -> &str {
-        C::INFO.name
-    }
-
-    fn state_names(&self) -> Vec<String> {
-        C::INFO.states.iter().map(|s| (*s).to_owned()).collect()
-    }
-
-    fn settle(&mut self, membrane: &Membrane) {
-        for i in 0..membrane.v.len() {
-            let gates = C::gates(membrane.v[i], membrane.calcium[i], &self.parameters_at(i));
-            for (state, gate) in self.states.iter_mut().zip(gates) {
-                state[i] = gate.limit;
-            }
-        }
-    }
-
-    fn step(&mut self, membrane: &mut Membrane, dt_ms: f64) {
-        vectorised(Step { bank: self, membrane, dt_ms });
-    }
-
-    fn states(&self) -> Vec<&[f64]> {
-        self.states.iter().map(Vec::as_slice).collect()
-    }
-
-    fn states_mut(&mut self) -> Vec<&mut Vec<f64>> {
-        self.states.iter_mut().collect()
-    }
-
-    fn carries_calcium(&self) -> bool {
-        C::INFO.carries_calcium
-    }
-
-    fn parameter_count(&self) -> usize {
-        P
-    }
-
-    fn parameter_mut(&mut self, name: &str) -> Option<&mut Vec<f64>> {
-        let place = C::INFO.parameters.iter().position(|p| p.name == name)?;
-        Some(&mut self.parameters[place])
-    }
-
-    fn pull_back(&self, step: StepRecord<'_>, states: &mut [f64], parameters: &mut [f64]) -> crate::Result<Pullback> {
-        let StepRecord { index, v, calcium, e_calcium, dt_ms, old, current } = step;
-        let p = self.parameters_at(index);
-        let old: [f64; S] = std::array::from_fn(|k| old[k]);
-        let constant = Dual::constant;
-        let advanced = |v: Dual, calcium: Dual| -> [Dual; S] {
-            let gates = C::gates(v, calcium, &p);
-            std::array::from_fn(|k| advance(constant(old[k]), gates[k], dt_ms))
-        };
-        let by_v = advanced(Dual::variable(v), constant(calcium));
-        let by_calcium = advanced(constant(v), Dual::variable(calcium));
-        let new: [f64; S] = std::array::from_fn(|k| by_v[k].value);
-        let flows = |c: Current<Dual>| current.0 * c.g.slope + current.1 * c.ge.slope;
-        let mut pulled = Pullback::default();
-        // What the current says about the states after the step.
-        for k in 0..S {
-            let mut seeded = new.map(constant);
-            seeded[k].slope = 1.0;
-            states[k] += flows(C::current(constant(v), constant(e_calcium), &seeded, &p));
-        }
-        let still = new.map(constant);
-        pulled.v += flows(C::current(Dual::variable(v), constant(e_calcium), &still, &p));
-        pulled.e_calcium += flows(C::current(constant(v), Dual::variable(e_calcium), &still, &p));
-        // Central differences with 1e-6 of a parameter's size: parameters enter linearly or nearly so.
-        for (k, sensitivity) in parameters.iter_mut().enumerate().take(P) {
-            let h = 1e-6 * p[k].abs().max(1e-6);
-            let shifted = |sign: f64| {
-                let mut q = p;
-                q[k] += sign * h;
-                let gates = C::gates(v, calcium, &q);
-                let later: f64 = (0..S).map(|j| states[j] * advance(old[j], gates[j], dt_ms)).sum();
-                let c = C::current(v, e_calcium, &new, &q);
-                current.0 * c.g + current.1 * c.ge + later
-            };
-            *sensitivity += (shifted(1.0) - shifted(-1.0)) / (2.0 * h);
-        }
-        for k in 0..S {
-            pulled.v += states[k] * by_v[k].slope;
-            pulled.calcium += states[k] * by_calcium[k].slope;
-            let gate = C::gates(v, calcium, &p)[k];
-            states[k] *= f64::exp(-dt_ms * gate.rate_per_ms);
-        }
-        Ok(pulled)
-    }
-}
-
-/// Exact solution of x' = (limit - x) rate over a step.
-#[inline(always)]
-pub(crate) fn advance<T: Real>(x: T, gate: Gate<T>, dt_ms: f64) -> T {
-    gate.limit + (x - gate.limit) * (gate.rate_per_ms * -dt_ms).exp()
-}
-
-struct Step<'a, const S: usize, const P: usize, C> {
-    bank: &'a mut ChannelBank<S, P, C>,
-    membrane: &'a mut Membrane,
-    dt_ms: f64,
-}
+/// One number for each compartment of a block.
+pub(crate) type Block = [f64; BLOCK];
 
 /// Blocks of a padded array.
 #[inline(always)]
-pub(crate) fn blocks(values: &[f64]) -> &[[f64; BLOCK]] {
+pub(crate) fn blocks(values: &[f64]) -> &[Block] {
     values.as_chunks::<BLOCK>().0
 }
 
 /// Blocks of a padded array, to be written.
 #[inline(always)]
-pub(crate) fn blocks_mut(values: &mut [f64]) -> &mut [[f64; BLOCK]] {
+pub(crate) fn blocks_mut(values: &mut [f64]) -> &mut [Block] {
     values.as_chunks_mut::<BLOCK>().0
-}
-
-impl<const S: usize, const P: usize, C: Channel<S, P>> Kernel for Step<'_, S, P, C> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run(self) {
-        let Step { bank, membrane, dt_ms } = self;
-        let v = blocks(&membrane.v);
-        let count = v.len();
-        let (calcium, e_calcium) = (&blocks(&membrane.calcium)[..count], &blocks(&membrane.e_calcium)[..count]);
-        let (g, ge) = (&mut blocks_mut(&mut membrane.g)[..count], &mut blocks_mut(&mut membrane.ge)[..count]);
-        let g_calcium = &mut blocks_mut(&mut membrane.g_calcium)[..count];
-        let ge_calcium = &mut blocks_mut(&mut membrane.ge_calcium)[..count];
-        let parameters: [&[[f64; BLOCK]]; P] = std::array::from_fn(|k| &blocks(&bank.parameters[k])[..count]);
-        let mut states = bank.states.iter_mut();
-        let states: [&mut [[f64; BLOCK]]; S] =
-            std::array::from_fn(|_| &mut blocks_mut(states.next().expect("S states"))[..count]);
-        for b in 0..count {
-            // Results stay in buffers of their own until the block is done, so that the compiler knows that nothing
-            // overlaps.
-            let (v, calcium, e_calcium) = (&v[b], &calcium[b], &e_calcium[b]);
-            let p: [&[f64; BLOCK]; P] = std::array::from_fn(|k| &parameters[k][b]);
-            let mut s: [[f64; BLOCK]; S] = std::array::from_fn(|k| states[k][b]);
-            let (mut g_new, mut ge_new) = ([0.0; BLOCK], [0.0; BLOCK]);
-            // In three short loops rather than a long one: a processor looks ahead a few hundred instructions, and
-            // finds more independent work in short ones.
-            let (mut limit, mut kept) = ([[0.0; BLOCK]; S], [[0.0; BLOCK]; S]);
-            for i in 0..BLOCK {
-                let parameters: [f64; P] = std::array::from_fn(|k| p[k][i]);
-                let gates = C::gates(v[i], calcium[i], &parameters);
-                for k in 0..S {
-                    limit[k][i] = gates[k].limit;
-                    kept[k][i] = gates[k].rate_per_ms * -dt_ms;
-                }
-            }
-            for kept in &mut kept {
-                for x in kept.iter_mut() {
-                    *x = exp(*x);
-                }
-            }
-            for i in 0..BLOCK {
-                let parameters: [f64; P] = std::array::from_fn(|k| p[k][i]);
-                let moved: [f64; S] = std::array::from_fn(|k| limit[k][i] + (s[k][i] - limit[k][i]) * kept[k][i]);
-                let current = C::current(v[i], e_calcium[i], &moved, &parameters);
-                for k in 0..S {
-                    s[k][i] = moved[k];
-                }
-                g_new[i] = current.g;
-                ge_new[i] = current.ge;
-            }
-            for k in 0..S {
-                states[k][b] = s[k];
-            }
-            for i in 0..BLOCK {
-                g[b][i] += g_new[i];
-                ge[b][i] += ge_new[i];
-            }
-            if C::INFO.carries_calcium {
-                for i in 0..BLOCK {
-                    g_calcium[b][i] += g_new[i];
-                    ge_calcium[b][i] += ge_new[i];
-                }
-            }
-        }
-    }
 }

@@ -30,7 +30,7 @@ const fn info(
 /// At most this fast: 1 / max(tau, shortest).
 #[inline(always)]
 fn at_most<T: Real>(rate: T, shortest_ms: f64) -> T {
-    T::if_else(rate.value() > 1.0 / shortest_ms, T::constant(1.0 / shortest_ms), rate)
+    T::if_else(rate.is_below(1.0 / shortest_ms), rate, T::constant(1.0 / shortest_ms))
 }
 
 impl Channel<2, 3> for Na3 {
@@ -96,7 +96,7 @@ fn a_current<T: Real>(v: T, half_mv: f64, slope: f64, share: f64, speed: f64, sh
     let u = zeta * (v - half_mv) * F_OVER_RT;
     let n_rate = (u.exp() + 1.0) * (u * -share).exp() * (Q * speed);
     let tau = (v + 50.0) * 0.26;
-    let tau = T::if_else(tau.value() < 2.0, T::constant(2.0), tau);
+    let tau = T::if_else(tau.is_below(2.0), T::constant(2.0), tau);
     [
         Gate { limit: logistic(-u), rate_per_ms: at_most(n_rate, shortest_ms) },
         Gate { limit: logistic((v + 56.0) * (-3.0 * F_OVER_RT)), rate_per_ms: tau.recip() },

@@ -2,8 +2,10 @@
 //!
 //! ca' = -1e4 i gamma / (2 F depth) - (ca - rest) / decay, with i in mA/cm2; solved exactly over a step for constant i.
 
-use super::bank::Membrane;
-use crate::math::ln;
+use super::Kinetics;
+use super::bank::{BLOCK, Membrane, Stretch};
+use crate::math::{exp, ln};
+use crate::single;
 use crate::vectorised::{Kernel, vectorised};
 
 /// Faraday's constant in C/mol.
@@ -60,6 +62,8 @@ pub(crate) struct Pools {
     pub outside_mm: f64,
     pub nernst_mv: f64,
     pub inward_only: bool,
+    /// Share that is left after a step of this many ms, per compartment and lane; empty before the first.
+    pub kept: (f64, Vec<f64>),
 }
 
 impl CalciumPool {
@@ -77,8 +81,12 @@ impl CalciumPool {
 
 impl Pools {
     /// Moves the concentrations by `dt_ms` under the calcium current at `v_mid`, then sets the reversal potential.
-    pub fn step(&self, membrane: &mut Membrane, v_mid: &[f64], dt_ms: f64) {
-        vectorised(Step { pools: self, membrane, v_mid, dt_ms });
+    pub fn step(&mut self, membrane: &mut Membrane, v_mid: &[f64], stretch: &Stretch) {
+        let dt_ms = stretch.dt_ms;
+        if self.kept.0 != dt_ms || self.kept.1.is_empty() {
+            self.kept = (dt_ms, self.decay_ms.iter().map(|decay| exp(-dt_ms / decay)).collect());
+        }
+        vectorised(Step { pools: self, membrane, v_mid, stretch });
     }
 }
 
@@ -86,7 +94,7 @@ struct Step<'a> {
     pools: &'a Pools,
     membrane: &'a mut Membrane,
     v_mid: &'a [f64],
-    dt_ms: f64,
+    stretch: &'a Stretch,
 }
 
 impl Kernel for Step<'_> {
@@ -94,24 +102,39 @@ impl Kernel for Step<'_> {
 
     #[inline(always)]
     fn run(self) {
-        let Step { pools, membrane, v_mid, dt_ms } = self;
-        let n = membrane.v.len();
-        let (calcium, e_calcium) = (&mut membrane.calcium[..n], &mut membrane.e_calcium[..n]);
-        let (g, ge, v_mid) = (&membrane.g_calcium[..n], &membrane.ge_calcium[..n], &v_mid[..n]);
-        let (gain, decay, rest) = (&pools.gain[..n], &pools.decay_ms[..n], &pools.rest_mm[..n]);
+        let Step { pools, membrane, v_mid, stretch } = self;
+        let part = stretch.blocks.start * BLOCK..stretch.blocks.end * BLOCK;
+        let n = part.len();
+        let (calcium, e_calcium) = (&mut membrane.calcium[part.clone()], &mut membrane.e_calcium[part.clone()]);
+        let (g, ge) = (&membrane.g_calcium[part.clone()], &membrane.ge_calcium[part.clone()]);
+        let (gain, decay, rest) =
+            (&pools.gain[part.clone()], &pools.decay_ms[part.clone()], &pools.rest_mm[part.clone()]);
+        let (kept, v_mid) = (&pools.kept.1[part.clone()], &v_mid[part]);
+        let (calcium, e_calcium, kept, v_mid) = (&mut calcium[..n], &mut e_calcium[..n], &kept[..n], &v_mid[..n]);
+        let (g, ge, gain, decay, rest) = (&g[..n], &ge[..n], &gain[..n], &decay[..n], &rest[..n]);
         let floor = if pools.inward_only { 0.0 } else { f64::MIN };
         for i in 0..n {
             let inward = ge[i] - g[i] * v_mid[i];
             let inward = if inward < floor { floor } else { inward };
             let limit = (inward * gain[i]).mul_add(decay[i], rest[i]);
-            let kept = crate::math::exp(-dt_ms / decay[i]);
-            let next = (calcium[i] - limit).mul_add(kept, limit);
+            let next = (calcium[i] - limit).mul_add(kept[i], limit);
             // A strong outward current must not make the concentration negative.
             calcium[i] = if next < 1e-9 { 1e-9 } else { next };
         }
         if pools.nernst_mv > 0.0 {
-            for i in 0..n {
-                e_calcium[i] = pools.nernst_mv * ln(pools.outside_mm / calcium[i]);
+            match stretch.kinetics {
+                Kinetics::Double => {
+                    for i in 0..n {
+                        e_calcium[i] = pools.nernst_mv * ln(pools.outside_mm / calcium[i]);
+                    }
+                }
+                Kinetics::Single => {
+                    // As a sum, which needs no division.
+                    let (nernst_mv, outside) = (pools.nernst_mv as f32, pools.nernst_mv * ln(pools.outside_mm));
+                    for i in 0..n {
+                        e_calcium[i] = outside - f64::from(nernst_mv * single::ln(calcium[i] as f32));
+                    }
+                }
             }
         }
     }

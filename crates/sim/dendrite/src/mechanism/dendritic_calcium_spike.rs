@@ -6,7 +6,7 @@
 //! then kept for the rest of the event, so that the input decides the amplitude and not the event itself (our choice: the
 //! source names no moment).
 
-use super::bank::{Bank, Membrane, padded};
+use super::bank::{BLOCK, Bank, Membrane, Stretch, padded};
 use super::{MechanismEntry, MechanismInfo, ParameterInfo, factor, voltage};
 
 const INFO: MechanismInfo = MechanismInfo {
@@ -78,11 +78,11 @@ impl Bank for DendriticCalciumSpike {
         self.states[1].fill(0.0);
     }
 
-    fn step(&mut self, membrane: &mut Membrane, dt_ms: f64) {
+    fn step(&mut self, membrane: &mut Membrane, stretch: &Stretch) {
         let p = |k: usize, i: usize| self.parameters[k][i];
-        for i in 0..membrane.v.len() {
+        for i in stretch.blocks.start * BLOCK..stretch.blocks.end * BLOCK {
             let v = membrane.v[i];
-            let mut since = (self.states[0][i] + dt_ms).min(f64::MAX);
+            let mut since = (self.states[0][i] + stretch.dt_ms).min(f64::MAX);
             if v > p(1, i) && since > p(4, i) {
                 since = 0.0;
             }

@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::bank::{Bank, Membrane, Pullback, StepRecord, blocks, blocks_mut, padded};
+use super::bank::{Bank, Membrane, Pullback, StepRecord, Stretch, blocks, blocks_mut, padded};
 use crate::math::{Dual, Real, exp};
 use crate::vectorised::{Kernel, vectorised};
 use crate::{Error, Result};
@@ -218,8 +218,8 @@ impl Bank for DescribedBank {
         }
     }
 
-    fn step(&mut self, membrane: &mut Membrane, dt_ms: f64) {
-        vectorised(Step { bank: self, membrane, dt_ms });
+    fn step(&mut self, membrane: &mut Membrane, stretch: &Stretch) {
+        vectorised(Step { bank: self, membrane, stretch });
     }
 
     fn states(&self) -> Vec<&[f64]> {
@@ -284,7 +284,7 @@ impl Bank for DescribedBank {
 struct Step<'a> {
     bank: &'a mut DescribedBank,
     membrane: &'a mut Membrane,
-    dt_ms: f64,
+    stretch: &'a Stretch,
 }
 
 impl Kernel for Step<'_> {
@@ -292,9 +292,9 @@ impl Kernel for Step<'_> {
 
     #[inline(always)]
     fn run(self) {
-        let Step { bank, membrane, dt_ms } = self;
+        let Step { bank, membrane, stretch } = self;
         let DescribedBank { channel, states, parameters, registers, variables, gate_blocks } = bank;
-        for b in 0..membrane.v.len() / BLOCK {
+        for b in stretch.blocks.clone() {
             variables[0] = blocks(&membrane.v)[b];
             variables[1] = blocks(&membrane.calcium)[b];
             for (values, block) in parameters[2..].iter().zip(&mut variables[2..]) {
@@ -306,7 +306,7 @@ impl Kernel for Step<'_> {
                 let limit = &registers[channel.kinetics.result(2 * k)];
                 let rate = &registers[channel.kinetics.result(2 * k + 1)];
                 for i in 0..BLOCK {
-                    block[i] = limit[i] + (state[i] - limit[i]) * exp(rate[i] * -dt_ms);
+                    block[i] = limit[i] + (state[i] - limit[i]) * exp(rate[i] * -stretch.dt_ms);
                 }
                 *state = *block;
             }

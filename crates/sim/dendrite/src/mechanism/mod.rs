@@ -8,6 +8,7 @@ mod bahl;
 mod bank;
 mod ca1;
 mod calcium;
+mod channel_bank;
 mod connor_stevens;
 mod dendritic_calcium_spike;
 mod described;
@@ -15,15 +16,32 @@ mod described;
 mod fitzhugh_nagumo;
 mod hay;
 mod hodgkin_huxley;
+mod moves;
 
-pub(crate) use bank::padded;
-pub use bank::{Bank, Channel, Current, Gate, Membrane, Pullback, StepRecord};
+pub(crate) use bank::{BLOCK, padded};
+pub use bank::{Bank, Channel, Current, Gate, Membrane, Pullback, StepRecord, Stretch};
 pub use calcium::CalciumPool;
 pub(crate) use calcium::Pools;
 pub use described::DescribedChannel;
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
 use crate::math::Real;
 use crate::{Error, Result};
+
+/// With how many bits kinetics are computed: rates of gates, magnesium block and the reversal potential of calcium.
+/// States, currents, voltages and the cable always have 53.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kinetics {
+    /// 53 bits, as NEURON.
+    #[default]
+    Double,
+    /// 24 bits: rates are rounded to some 1e-7 of their value, far less than the step's own error, and vectors hold twice
+    /// as many. Mechanisms given as text, and the dendritic calcium spike, keep 53.
+    Single,
+}
 
 /// A parameter of a mechanism.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -89,7 +107,7 @@ pub struct MechanismEntry {
 }
 
 const fn channel<const S: usize, const P: usize, C: Channel<S, P>>() -> MechanismEntry {
-    MechanismEntry { info: &C::INFO, make: bank::make::<S, P, C> }
+    MechanismEntry { info: &C::INFO, make: channel_bank::make::<S, P, C> }
 }
 
 /// Every channel; the passive leak and the calcium pool are part of the cable itself.
@@ -141,6 +159,20 @@ pub fn find(name: &str) -> Result<&'static MechanismEntry> {
 pub fn rates<T: Real>(opening: T, closing: T) -> Gate<T> {
     let rate = opening + closing;
     Gate { limit: opening / rate, rate_per_ms: rate }
+}
+
+/// The same with an opening rate that is a quotient, of which `opening` is above the line; with one division for all.
+#[inline(always)]
+pub fn rates_over<T: Real>(opening: T, below: T, closing: T) -> Gate<T> {
+    let sum = opening + closing * below;
+    quotients(opening, sum, sum, below)
+}
+
+/// A gate whose limit and rate are quotients, a / b and c / d, with one division for both.
+#[inline(always)]
+pub fn quotients<T: Real>(a: T, b: T, c: T, d: T) -> Gate<T> {
+    let inverse = (b * d).recip();
+    Gate { limit: a * d * inverse, rate_per_ms: c * b * inverse }
 }
 
 /// A gate with limit and time constant in ms.

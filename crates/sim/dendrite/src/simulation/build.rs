@@ -2,7 +2,7 @@
 
 use super::clamp::PlacedClamps;
 use super::events::Queue;
-use super::{Current, Domain, PlacedGraded, Settings, Simulation, Synapse, VoltageClamp};
+use super::{Current, Domain, KINETIC, PlacedGraded, Settings, Simulation, Synapse, VoltageClamp};
 use crate::cell::Cell;
 use crate::error::require_range;
 use crate::mechanism::{Membrane, Pools, padded};
@@ -27,12 +27,14 @@ impl Simulation {
         let tree = CableTree::new(cell.morphology(), cell.compartments(), &ra)?;
         let lanes = settings.lanes;
         let (domains, home) = domains(cell, &tree, lanes, settings.v_init_mv);
+        let mut has_membrane = vec![false; tree.len()];
+        tree.node_of.iter().for_each(|&node| has_membrane[node as usize] = true);
         let mut simulation = Self {
             v: vec![settings.v_init_mv; tree.len() * lanes],
             elimination: Elimination::new(&tree, lanes),
+            bare_nodes: (0..tree.len()).filter(|&node| !has_membrane[node]).collect(),
             places: (0..cell.compartments().len()).map(|i| cell.describe(i)).collect(),
-            plain: ReceptorBank::new(lanes, false),
-            blocked: ReceptorBank::new(lanes, true),
+            receptors: vec![],
             kinetic: KineticBank::new(lanes),
             synapses: vec![],
             graded: vec![],
@@ -171,11 +173,12 @@ impl Simulation {
         receptors.iter().try_for_each(Receptor::check)?;
         let node = self.tree.node_of[compartment];
         let place = |receptor: &Receptor| {
-            if receptor.block.is_some() {
-                (1, self.blocked.add(node, *receptor))
-            } else {
-                (0, self.plain.add(node, *receptor))
-            }
+            let known = self.receptors.iter().position(|bank| bank.holds(receptor));
+            let bank = known.unwrap_or_else(|| {
+                self.receptors.push(ReceptorBank::new(self.settings.lanes, self.settings.kinetics, *receptor));
+                self.receptors.len() - 1
+            });
+            (bank, self.receptors[bank].add(node, receptor.g_ns))
         };
         let receptors = receptors.iter().map(place).collect();
         self.synapses.push(Synapse { receptors });
@@ -191,7 +194,7 @@ impl Simulation {
         let compartment = self.check_place(compartment, None)?;
         receptors.iter().try_for_each(KineticReceptor::check)?;
         let node = self.tree.node_of[compartment];
-        let receptors = receptors.iter().map(|r| (2, self.kinetic.add(node, *r))).collect();
+        let receptors = receptors.iter().map(|r| (KINETIC, self.kinetic.add(node, *r))).collect();
         self.synapses.push(Synapse { receptors });
         self.conductances_change = true;
         Ok(self.synapses.len() - 1)
@@ -297,6 +300,7 @@ fn domain(cell: &Cell, tree: &CableTree, areas: &[f64], members: Vec<usize>, lan
             outside_mm: first.outside_mm,
             nernst_mv: first.nernst_mv,
             inward_only: first.inward_only,
+            kept: (0.0, vec![]),
         }
     });
     Domain {

@@ -5,7 +5,7 @@ use std::collections::BinaryHeap;
 
 use serde::{Deserialize, Serialize};
 
-use super::Simulation;
+use super::{KINETIC, Simulation};
 use crate::error::require_range;
 use crate::synapse::ShortTermPlasticity;
 use crate::{Error, Result};
@@ -73,6 +73,8 @@ pub(super) struct Connection {
 pub(super) struct Detector {
     pub node: usize,
     pub threshold_mv: f64,
+    /// Voltages at the beginning of the step, one per lane.
+    pub before_mv: Vec<f64>,
     /// Crossing times in ms, one list per lane.
     pub spikes_ms: Vec<Vec<f64>>,
 }
@@ -86,7 +88,13 @@ impl Simulation {
         require_range("threshold_mv of a spike detector", threshold_mv, -1e3, 1e3)?;
         let compartment = self.check_place(compartment, None)?;
         let node = self.tree.node_of[compartment] as usize;
-        self.detectors.push(Detector { node, threshold_mv, spikes_ms: vec![vec![]; self.settings.lanes] });
+        let lanes = self.settings.lanes;
+        self.detectors.push(Detector {
+            node,
+            threshold_mv,
+            before_mv: vec![0.0; lanes],
+            spikes_ms: vec![vec![]; lanes],
+        });
         Ok(self.detectors.len() - 1)
     }
 
@@ -171,22 +179,21 @@ impl Simulation {
             for &(bank, receptor) in &self.synapses[event.synapse as usize].receptors {
                 let lane = event.lane as usize;
                 match bank {
-                    0 => self.plain.event(receptor, lane, event.weight, before_ms),
-                    1 => self.blocked.event(receptor, lane, event.weight, before_ms),
-                    _ => self.kinetic.event(receptor, lane, before_ms),
+                    KINETIC => self.kinetic.event(receptor, lane, before_ms),
+                    _ => self.receptors[bank].event(receptor, lane, event.weight, before_ms),
                 }
             }
         }
     }
 
-    /// Looks for crossings between the old voltages and the present ones, and sends what they cause.
-    pub(super) fn detect(&mut self, old_v: &[f64], from_ms: f64, h_ms: f64) {
+    /// Looks for crossings between the voltages before the step and the present ones, and sends what they cause.
+    pub(super) fn detect(&mut self, from_ms: f64, h_ms: f64) {
         let lanes = self.settings.lanes;
         for index in 0..self.detectors.len() {
             let detector = &mut self.detectors[index];
             for lane in 0..lanes {
                 let at = detector.node * lanes + lane;
-                let (old, new, threshold) = (old_v[at], self.v[at], detector.threshold_mv);
+                let (old, new, threshold) = (detector.before_mv[lane], self.v[at], detector.threshold_mv);
                 if old < threshold && new >= threshold {
                     let time = from_ms + h_ms * (threshold - old) / (new - old);
                     detector.spikes_ms[lane].push(time);

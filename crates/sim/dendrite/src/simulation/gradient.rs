@@ -38,7 +38,7 @@ struct Record {
     inverse: Vec<f64>,
     gates_ms: f64,
     domains: Vec<DomainRecord>,
-    conductances: [Vec<f64>; 2],
+    conductances: Vec<Vec<f64>>,
     events: Vec<(Event, f64)>,
 }
 
@@ -56,7 +56,7 @@ struct Adjoint {
     v: Vec<f64>,
     states: Vec<Vec<Vec<f64>>>,
     calcium: Vec<[Vec<f64>; 4]>,
-    receptors: [[Vec<f64>; 2]; 2],
+    receptors: Vec<[Vec<f64>; 2]>,
 }
 
 impl Simulation {
@@ -136,7 +136,6 @@ impl Simulation {
     }
 
     fn empty_adjoint(&self) -> Adjoint {
-        let zeros = |bank: &crate::synapse::ReceptorBank| [vec![0.0; bank.a.len()], vec![0.0; bank.a.len()]];
         Adjoint {
             v: vec![0.0; self.v.len()],
             states: self
@@ -145,7 +144,7 @@ impl Simulation {
                 .map(|d| d.banks.iter().map(|b| vec![0.0; b.states().len() * d.nodes.len()]).collect())
                 .collect(),
             calcium: self.domains.iter().map(|d| std::array::from_fn(|_| vec![0.0; d.nodes.len()])).collect(),
-            receptors: [zeros(&self.plain), zeros(&self.blocked)],
+            receptors: self.receptors.iter().map(|bank| [(); 2].map(|()| vec![0.0; bank.len()])).collect(),
         }
     }
 
@@ -186,7 +185,11 @@ impl Simulation {
                 inverse: inverse.to_vec(),
                 gates_ms,
                 domains,
-                conductances: [self.plain.g_us.clone(), self.blocked.g_us.clone()],
+                conductances: self
+                    .receptors
+                    .iter()
+                    .map(|bank| (0..bank.len()).map(|k| bank.g_us(k, 0)).collect())
+                    .collect(),
                 events,
             };
             for (own, domain) in record.domains.iter_mut().zip(&self.domains) {
@@ -284,12 +287,12 @@ impl Simulation {
     }
 
     fn reverse_receptors(&self, record: &Record, m: &[f64], adjoint: &mut Adjoint, gradient: &mut Gradient) {
-        for (bank, which) in [(&self.plain, 0), (&self.blocked, 1)] {
-            for k in 0..record.conductances[which].len() {
+        for (which, bank) in self.receptors.iter().enumerate() {
+            for k in 0..bank.len() {
                 let node = bank.node(k);
                 let to_diagonal = -m[node] * record.solved[node];
                 let g = record.conductances[which][k];
-                let (to_g, to_v) = bank.pull_back(k, g, record.v[node], to_diagonal, m[node]);
+                let (to_g, to_v) = bank.pull_back(g, record.v[node], to_diagonal, m[node]);
                 adjoint.v[node] += to_v;
                 let (out_a, out_b) = bank.outputs_us(k);
                 adjoint.receptors[which][0][k] += out_a * to_g;
@@ -299,17 +302,16 @@ impl Simulation {
         for (event, before_ms) in &record.events {
             let mut slope = 0.0;
             for &(which, k) in &self.synapses[event.synapse as usize].receptors {
-                let bank = if which == 0 { &self.plain } else { &self.blocked };
-                let (a, b) = bank.kick(k, *before_ms);
-                let [to_a, to_b] = &adjoint.receptors[which as usize];
+                let (a, b) = self.receptors[which].kick(*before_ms);
+                let [to_a, to_b] = &adjoint.receptors[which];
                 slope += a * to_a[k] + b * to_b[k];
             }
             gradient.weight.push((event.number, slope));
         }
-        for (bank, which) in [(&self.plain, 0), (&self.blocked, 1)] {
-            for k in 0..record.conductances[which].len() {
-                let (aa, ab, bb) = bank.propagator(k, record.gates_ms);
-                let [to_a, to_b] = &mut adjoint.receptors[which];
+        for (which, bank) in self.receptors.iter().enumerate() {
+            let (aa, ab, bb) = bank.propagator(record.gates_ms);
+            let [to_a, to_b] = &mut adjoint.receptors[which];
+            for k in 0..to_a.len() {
                 to_b[k] = ab * to_a[k] + bb * to_b[k];
                 to_a[k] *= aa;
             }

@@ -57,7 +57,7 @@ impl Simulation {
         let state = self.snapshot();
         for domain in &mut self.domains {
             // A step of no duration only sums the conductances.
-            domain.assemble(&self.v, lanes, 0.0, 0.0);
+            domain.assemble(&self.v, lanes, 0.0, 0.0, self.settings.kinetics);
             for (k, &node) in domain.nodes.iter().enumerate() {
                 let at = &mut diagonal[node as usize];
                 at[0] += domain.membrane.g[k * lanes + lane];
@@ -66,8 +66,7 @@ impl Simulation {
         }
         let mut synaptic = vec![0.0; self.v.len()];
         let mut currents = vec![0.0; self.v.len()];
-        self.plain.assemble(&self.v, &mut synaptic, &mut currents);
-        self.blocked.assemble(&self.v, &mut synaptic, &mut currents);
+        self.receptors.iter_mut().for_each(|bank| bank.assemble(&self.v, &mut synaptic, &mut currents));
         self.kinetic.assemble(&self.v, &mut synaptic, &mut currents);
         diagonal.iter_mut().enumerate().for_each(|(node, d)| d[0] += synaptic[node * lanes + lane]);
         self.restore(&state)?;

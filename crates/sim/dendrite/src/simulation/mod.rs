@@ -31,9 +31,7 @@ pub use snapshot::Snapshot;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::mechanism::Bank;
-use crate::mechanism::Membrane;
-use crate::mechanism::Pools;
+use crate::mechanism::{Bank, Kinetics, Membrane, Pools};
 use crate::solver::{CableTree, Elimination};
 use crate::synapse::{GradedSynapse, KineticBank, ReceptorBank};
 use clamp::PlacedClamps;
@@ -63,11 +61,13 @@ pub struct Settings {
     pub v_init_mv: f64,
     /// Lanes: 1, 2, 4, 8 or 16.
     pub lanes: usize,
+    /// Bits of the kinetics.
+    pub kinetics: Kinetics,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { dt_ms: 0.025, method: Method::default(), v_init_mv: -65.0, lanes: 1 }
+        Self { dt_ms: 0.025, method: Method::default(), v_init_mv: -65.0, lanes: 1, kinetics: Kinetics::default() }
     }
 }
 
@@ -89,11 +89,14 @@ struct Domain {
     v_mid: Vec<f64>,
 }
 
+/// Place of the bank of kinetic receptors, which are all in one.
+const KINETIC: usize = usize::MAX;
+
 /// A synapse as the user sees it: several receptors.
 #[derive(Debug, Clone)]
 pub(crate) struct Synapse {
-    /// Bank (0 plain, 1 blocked, 2 kinetic) and index in it.
-    pub receptors: Vec<(u8, usize)>,
+    /// Bank, [`KINETIC`] for that of the kinetic ones, and index in it.
+    pub receptors: Vec<(usize, usize)>,
 }
 
 /// A graded synapse and its state in every lane.
@@ -114,10 +117,12 @@ pub struct Simulation {
     v: Vec<f64>,
     elimination: Elimination,
     domains: Vec<Domain>,
+    /// Nodes without membrane.
+    bare_nodes: Vec<usize>,
     /// Domain and place in it of every compartment.
     home: Vec<(usize, usize)>,
-    plain: ReceptorBank,
-    blocked: ReceptorBank,
+    /// Receptors of one kind each.
+    receptors: Vec<ReceptorBank>,
     kinetic: KineticBank,
     synapses: Vec<Synapse>,
     graded: Vec<PlacedGraded>,

@@ -1,6 +1,6 @@
 //! What is recorded.
 
-use super::Simulation;
+use super::{KINETIC, Simulation};
 use crate::{Error, Result};
 use rheobase_core::Activity;
 use serde::{Deserialize, Serialize};
@@ -38,7 +38,7 @@ pub(super) enum Source {
     Calcium { domain: usize, place: usize },
     CalciumCurrent { domain: usize, place: usize },
     Axial(usize),
-    Conductance { bank: u8, receptor: usize },
+    Conductance { bank: usize, receptor: usize },
     SynapticCurrent(usize),
 }
 
@@ -177,15 +177,16 @@ impl Simulation {
             }
             Source::Axial(node) => self.axial_current_na(node, lane),
             Source::Conductance { bank, receptor } => match bank {
-                0 => self.plain.g_us[receptor * lanes + lane] * 1e3,
-                1 => self.blocked.g_us[receptor * lanes + lane] * 1e3,
-                _ => self.kinetic.g_us(receptor, lane) * 1e3,
+                KINETIC => self.kinetic.g_us(receptor, lane) * 1e3,
+                _ => self.receptors[bank].g_us(receptor, lane) * 1e3,
             },
             Source::SynapticCurrent(synapse) => {
-                let of = |&(bank, receptor): &(u8, usize)| match bank {
-                    0 => self.plain.current_na(receptor, lane, self.v[self.plain.node(receptor) * lanes + lane]),
-                    1 => self.blocked.current_na(receptor, lane, self.v[self.blocked.node(receptor) * lanes + lane]),
-                    _ => f64::NAN,
+                let of = |&(bank, receptor): &(usize, usize)| match bank {
+                    KINETIC => f64::NAN,
+                    _ => {
+                        let bank = &self.receptors[bank];
+                        bank.current_na(receptor, lane, self.v[bank.node(receptor) * lanes + lane])
+                    }
                 };
                 self.synapses[synapse].receptors.iter().map(of).sum()
             }

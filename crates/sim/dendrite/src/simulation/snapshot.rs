@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Simulation;
 use super::events::Queue;
-use crate::synapse::ShortTermPlasticity;
+use crate::synapse::{ReceptorBank, ShortTermPlasticity};
 use crate::{Error, Result};
 
 /// State of a [`Simulation`] that was built the same way; what it consists of is not part of it.
@@ -52,7 +52,7 @@ impl Simulation {
                     v_mid: d.v_mid.clone(),
                 })
                 .collect(),
-            receptors: self.receptor_states().map(<[f64]>::to_vec).collect(),
+            receptors: self.receptor_states(),
             graded: self.graded.iter().map(|g| g.state.clone()).collect(),
             queue,
             sent: self.queue.sent,
@@ -62,10 +62,8 @@ impl Simulation {
         }
     }
 
-    fn receptor_states(&self) -> impl Iterator<Item = &[f64]> {
-        let linear =
-            [&self.plain.a, &self.plain.b, &self.plain.g_us, &self.blocked.a, &self.blocked.b, &self.blocked.g_us];
-        linear.into_iter().chain(&self.kinetic.states).map(Vec::as_slice)
+    fn receptor_states(&self) -> Vec<Vec<f64>> {
+        self.receptors.iter().flat_map(ReceptorBank::states).chain(self.kinetic.states.clone()).collect()
     }
 
     /// Returns to a state.
@@ -112,16 +110,9 @@ impl Simulation {
             own.into_iter().zip(&state.calcium).for_each(|(own, saved)| own.clone_from(saved));
             domain.v_mid.clone_from(&state.v_mid);
         }
-        let linear = [
-            &mut self.plain.a,
-            &mut self.plain.b,
-            &mut self.plain.g_us,
-            &mut self.blocked.a,
-            &mut self.blocked.b,
-            &mut self.blocked.g_us,
-        ];
-        let all = linear.into_iter().chain(&mut self.kinetic.states);
-        all.zip(&snapshot.receptors).for_each(|(own, saved)| own.clone_from(saved));
+        let (linear, kinetic) = snapshot.receptors.split_at(3 * self.receptors.len());
+        self.receptors.iter_mut().zip(linear.chunks_exact(3)).for_each(|(own, saved)| own.set_states(saved));
+        self.kinetic.states.iter_mut().zip(kinetic).for_each(|(own, saved)| own.clone_from(saved));
         self.graded.iter_mut().zip(&snapshot.graded).for_each(|(g, saved)| g.state.clone_from(saved));
         self.queue = Queue { heap: snapshot.queue.iter().copied().collect(), sent: snapshot.sent };
         self.detectors.iter_mut().zip(&snapshot.spikes_ms).for_each(|(d, saved)| d.spikes_ms.clone_from(saved));

@@ -3,6 +3,7 @@
 use super::clamp::lanes_of;
 use super::{Domain, Method, Simulation};
 use crate::math::logistic;
+use crate::mechanism::{BLOCK, Kinetics, Stretch};
 use crate::solver::solve_with_factors;
 use crate::vectorised::{Kernel, vectorised};
 use crate::{Error, Result};
@@ -43,7 +44,10 @@ impl Simulation {
         for domain in &mut self.domains {
             domain.keep_middle(&self.elimination.right, self.settings.lanes);
         }
-        let old = if self.detectors.is_empty() { vec![] } else { self.v.clone() };
+        let lanes = self.settings.lanes;
+        for detector in &mut self.detectors {
+            detector.before_mv.copy_from_slice(&self.v[detector.node * lanes..][..lanes]);
+        }
         let finite = vectorised(Move {
             v: &mut self.v,
             solved: &self.elimination.right,
@@ -54,7 +58,7 @@ impl Simulation {
         }
         self.lag_ms = h_ms - share;
         if !self.detectors.is_empty() {
-            self.detect(&old, self.time_ms, h_ms);
+            self.detect(self.time_ms, h_ms);
         }
         Ok(())
     }
@@ -66,32 +70,28 @@ impl Simulation {
             Method::BackwardEuler => 1.0 / h_ms,
         };
         let lanes = self.settings.lanes;
-        if !self.plain.is_empty() || !self.blocked.is_empty() || !self.kinetic.is_empty() {
-            self.plain.advance(gates_ms);
-            self.blocked.advance(gates_ms);
+        if !self.receptors.is_empty() || !self.kinetic.is_empty() {
+            self.receptors.iter_mut().for_each(|bank| bank.advance(gates_ms));
             self.kinetic.advance(gates_ms);
             self.deliver(used_at_ms);
         }
         let (diagonal, right) = (&mut self.elimination.diagonal, &mut self.elimination.right);
         let keep_matrix = !self.conductances_change && self.factored_for_ms == Some(h_ms);
-        if !self.tree.parent.is_empty() && self.tree.len() > self.home.len() {
+        for &node in &self.bare_nodes {
             // Nodes without membrane keep only their axial conductances.
-            for node in 0..self.tree.len() {
-                for at in node * lanes..(node + 1) * lanes {
-                    right[at] = 0.0;
-                    if !keep_matrix {
-                        diagonal[at] = self.tree.axial_sum_us[node];
-                    }
-                }
+            right[node * lanes..(node + 1) * lanes].fill(0.0);
+            if !keep_matrix {
+                diagonal[node * lanes..(node + 1) * lanes].fill(self.tree.axial_sum_us[node]);
             }
         }
         for domain in &mut self.domains {
-            domain.assemble(&self.v, lanes, per_ms, gates_ms);
+            domain.assemble(&self.v, lanes, per_ms, gates_ms, self.settings.kinetics);
             let axial = &self.tree.axial_sum_us;
             domain.scatter(axial, lanes, (!keep_matrix).then_some(diagonal.as_mut_slice()), right);
         }
-        self.plain.assemble(&self.v, diagonal, right);
-        self.blocked.assemble(&self.v, diagonal, right);
+        for bank in &mut self.receptors {
+            bank.assemble(&self.v, diagonal, right);
+        }
         self.kinetic.assemble(&self.v, diagonal, right);
         for graded in &mut self.graded {
             let synapse = &graded.synapse;
@@ -146,11 +146,14 @@ impl Simulation {
     }
 }
 
+/// Blocks of a domain that go through all its mechanisms together: 2 kB of each array.
+const BLOCKS_AT_ONCE: usize = 16;
+
 /// Beyond this a voltage is taken for a failure of the simulation.
 const LIMIT_MV: f64 = 1e4;
 
 impl Domain {
-    pub(super) fn assemble(&mut self, v: &[f64], lanes: usize, per_ms: f64, gates_ms: f64) {
+    pub(super) fn assemble(&mut self, v: &[f64], lanes: usize, per_ms: f64, gates_ms: f64, kinetics: Kinetics) {
         let membrane = &mut self.membrane;
         match lanes {
             1 => gather::<1>(&self.nodes, v, &mut membrane.v),
@@ -159,22 +162,29 @@ impl Domain {
             8 => gather::<8>(&self.nodes, v, &mut membrane.v),
             _ => gather::<16>(&self.nodes, v, &mut membrane.v),
         }
-        vectorised(Passive {
-            v: &membrane.v,
-            capacitance: &self.capacitance,
-            leak: &self.leak,
-            leak_current: &self.leak_current,
-            g: &mut membrane.g,
-            ge: &mut membrane.ge,
-            per_ms,
-        });
-        if let Some(pools) = &self.pools {
-            pools.step(membrane, &self.v_mid, gates_ms);
-            membrane.g_calcium.fill(0.0);
-            membrane.ge_calcium.fill(0.0);
-        }
-        for bank in &mut self.banks {
-            bank.step(membrane, gates_ms);
+        // A few blocks at a time go through all mechanisms, so that voltages and sums stay in the first cache.
+        let count = membrane.v.len() / BLOCK;
+        for first in (0..count).step_by(BLOCKS_AT_ONCE) {
+            let blocks = first..(first + BLOCKS_AT_ONCE).min(count);
+            let part = blocks.start * BLOCK..blocks.end * BLOCK;
+            vectorised(Passive {
+                v: &membrane.v[part.clone()],
+                capacitance: &self.capacitance[part.clone()],
+                leak: &self.leak[part.clone()],
+                leak_current: &self.leak_current[part.clone()],
+                g: &mut membrane.g[part.clone()],
+                ge: &mut membrane.ge[part.clone()],
+                per_ms,
+            });
+            let stretch = Stretch { blocks, dt_ms: gates_ms, kinetics };
+            if let Some(pools) = &mut self.pools {
+                pools.step(membrane, &self.v_mid, &stretch);
+                membrane.g_calcium[part.clone()].fill(0.0);
+                membrane.ge_calcium[part].fill(0.0);
+            }
+            for bank in &mut self.banks {
+                bank.step(membrane, &stretch);
+            }
         }
     }
 

@@ -73,7 +73,8 @@ impl Branches {
         while found.len() < trials.len() {
             let batch = &trials[found.len()..];
             let lanes = batch.len().next_power_of_two().min(16);
-            let settings = Settings { dt_ms: self.dt_ms, method: self.method, v_init_mv: self.v_init_mv, lanes };
+            let (dt_ms, method, v_init_mv) = (self.dt_ms, self.method, self.v_init_mv);
+            let settings = Settings { dt_ms, method, v_init_mv, lanes, ..Settings::default() };
             let mut simulation = Simulation::new(&cell, settings)?;
             for (branch, at) in self.at.iter().enumerate() {
                 // Conductances of synapses at one place add up, so one of them takes the events of all.

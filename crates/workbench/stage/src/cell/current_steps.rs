@@ -3,7 +3,7 @@
 use rheobase_core::Estimate;
 use rheobase_data::Table;
 use rheobase_dendrite::simulation::{Current, Probe};
-use rheobase_dendrite::{Cell, Error, Method, Settings, Simulation};
+use rheobase_dendrite::{Cell, Error, Kinetics, Method, Settings, Simulation};
 use rheobase_pipeline::{Complaint, Context, Input, Outcome, OutputInfo, Role, StageError};
 use rheobase_report::figure::{Chart, Marks, Series};
 use schemars::JsonSchema;
@@ -50,6 +50,9 @@ pub struct CurrentStepsParameters {
     /// Voltage at the start in mV.
     #[serde(default = "defaults::start_mv")]
     pub v_init_mv: f64,
+    /// Bits of the kinetics: `single` takes about two thirds of the time of `double` and moves a spike by less than .001 ms.
+    #[serde(default)]
+    pub kinetics: Kinetics,
 }
 
 /// Firing rate against current.
@@ -65,7 +68,7 @@ impl Kind for CurrentSteps {
     type Parameters = CurrentStepsParameters;
     const ROLE: Role = Role::Analysis;
     const KIND: &'static str = "current-steps";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
     const ABOUT: &'static str = "firing rate of a simulated cell against injected current (F-I curve)";
     const OUTPUTS: &'static [OutputInfo] = &[main_output("an F-I curve")];
 
@@ -96,7 +99,8 @@ impl Kind for CurrentSteps {
 
 fn run_lanes(p: &CurrentStepsParameters, cell: &Cell, amplitudes: &[f64]) -> Result<Vec<Answer>, Error> {
     let lanes = amplitudes.len().next_power_of_two();
-    let settings = Settings { dt_ms: p.dt_ms, method: p.method, v_init_mv: p.v_init_mv, lanes };
+    let (dt_ms, method, v_init_mv, kinetics) = (p.dt_ms, p.method, p.v_init_mv, p.kinetics);
+    let settings = Settings { dt_ms, method, v_init_mv, lanes, kinetics };
     let mut simulation = Simulation::new(cell, settings)?;
     let place = cell.at(&p.at)?;
     for (lane, &amplitude_na) in amplitudes.iter().enumerate() {

@@ -45,7 +45,7 @@ impl Kind for ImpedanceKind {
     type Parameters = ImpedanceParameters;
     const ROLE: Role = Role::Analysis;
     const KIND: &'static str = "impedance";
-    const VERSION: u32 = 4;
+    const VERSION: u32 = 5;
     const ABOUT: &'static str = "input and transfer impedance of a simulated cell, and how voltages attenuate";
     const OUTPUTS: &'static [OutputInfo] = &[main_output("impedances")];
 

@@ -65,7 +65,7 @@ impl Kind for InputTuning {
     type Parameters = InputTuningParameters;
     const ROLE: Role = Role::Analysis;
     const KIND: &'static str = "input-tuning";
-    const VERSION: u32 = 2;
+    const VERSION: u32 = 3;
     const ABOUT: &'static str =
         "somatic orientation tuning of a cell with tuned dendritic inputs, with and without a receptor";
     const OUTPUTS: &'static [OutputInfo] = &[main_output("tuning curves")];

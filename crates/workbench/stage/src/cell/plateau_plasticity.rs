@@ -5,7 +5,7 @@ use rheobase_data::Table;
 use rheobase_dendrite::plasticity::{PlasticSynapse, VoltagePlasticity};
 use rheobase_dendrite::simulation::Probe;
 use rheobase_dendrite::synapse::{Receptor, SpikeSource};
-use rheobase_dendrite::{Method, Settings, Simulation};
+use rheobase_dendrite::{Settings, Simulation};
 use rheobase_pipeline::{Context, Input, Outcome, OutputInfo, Role, StageError};
 use rheobase_report::figure::{Chart, Marks, Series};
 use schemars::JsonSchema;
@@ -71,14 +71,14 @@ impl Kind for PlateauPlasticity {
     type Parameters = PlateauPlasticityParameters;
     const ROLE: Role = Role::Analysis;
     const KIND: &'static str = "plateau-plasticity";
-    const VERSION: u32 = 2;
+    const VERSION: u32 = 3;
     const ABOUT: &'static str = "rhythmic input to a branch whose synapses learn from its voltage, not from spikes";
     const OUTPUTS: &'static [OutputInfo] = &[main_output("learned weights")];
 
     fn run(p: &PlateauPlasticityParameters, context: &Context<'_>) -> Result<Outcome, StageError> {
         let cell = load_cell(context.input(&p.of)?)?;
         let cell = p.condition.prepare(&cell).map_err(failed)?;
-        let settings = Settings { dt_ms: p.dt_ms, method: Method::CrankNicolson, v_init_mv: p.v_init_mv, lanes: 1 };
+        let settings = Settings { dt_ms: p.dt_ms, v_init_mv: p.v_init_mv, ..Settings::default() };
         let mut simulation = Simulation::new(&cell, settings).map_err(failed)?;
         let duration_ms = 1000.0 * p.duration_s;
         p.condition.place(&cell, &mut simulation, duration_ms, 0..1, &context.seed).map_err(failed)?;

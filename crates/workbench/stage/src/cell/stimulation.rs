@@ -7,7 +7,7 @@ use rheobase_core::expression::{Dimension, Program, parse};
 use rheobase_core::{Estimate, statistics};
 use rheobase_data::Table;
 use rheobase_data::npy::Array;
-use rheobase_dendrite::{Error, Method, Settings};
+use rheobase_dendrite::{Error, Kinetics, Method, Settings};
 use rheobase_pipeline::{Complaint, Context, Input, Outcome, OutputInfo, Role, StageError};
 use rheobase_report::figure::{Chart, Marks, Series};
 use schemars::JsonSchema;
@@ -38,6 +38,9 @@ pub struct StimulationParameters {
     /// Voltage at the start in mV.
     #[serde(default = "defaults::start_mv")]
     pub v_init_mv: f64,
+    /// Bits of the kinetics: `single` takes about two thirds of the time of `double` and moves a spike by less than .001 ms.
+    #[serde(default)]
+    pub kinetics: Kinetics,
     /// Recorded voltages: names and locations.
     pub record: BTreeMap<String, String>,
     /// Recorded conductances in nS: names, and the numbers (from 0) of a synapse of the condition and of its receptor.
@@ -70,7 +73,7 @@ impl Kind for Stimulation {
     type Parameters = StimulationParameters;
     const ROLE: Role = Role::Analysis;
     const KIND: &'static str = "stimulation";
-    const VERSION: u32 = 3;
+    const VERSION: u32 = 4;
     const ABOUT: &'static str = "a simulated cell with electrodes, synapses and channel lesions, in several conditions";
     const OUTPUTS: &'static [OutputInfo] = &[main_output("voltage traces")];
 
@@ -125,7 +128,8 @@ impl Kind for Stimulation {
 
     fn run(p: &StimulationParameters, context: &Context<'_>) -> Result<Outcome, StageError> {
         let cell = load_cell(context.input(&p.of)?)?;
-        let settings = Settings { dt_ms: p.dt_ms, method: p.method, v_init_mv: p.v_init_mv, lanes: 1 };
+        let (dt_ms, method, v_init_mv, kinetics) = (p.dt_ms, p.method, p.v_init_mv, p.kinetics);
+        let settings = Settings { dt_ms, method, v_init_mv, lanes: 1, kinetics };
         let protocol = Protocol {
             duration_ms: p.duration_ms,
             settings,

@@ -49,7 +49,7 @@ impl Kind for TwoLayer {
     type Parameters = TwoLayerParameters;
     const ROLE: Role = Role::Analysis;
     const KIND: &'static str = "two-layer";
-    const VERSION: u32 = 2;
+    const VERSION: u32 = 3;
     const ABOUT: &'static str =
         "rates of a cell under random placements of synapses, predicted with and without branches";
     const OUTPUTS: &'static [OutputInfo] = &[main_output("a two-layer fit")];

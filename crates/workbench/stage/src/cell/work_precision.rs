@@ -48,7 +48,7 @@ impl Kind for WorkPrecision {
     type Parameters = WorkPrecisionParameters;
     const ROLE: Role = Role::Analysis;
     const KIND: &'static str = "work-precision";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
     const ABOUT: &'static str = "error of a simulated cell against its step, for both methods";
     const OUTPUTS: &'static [OutputInfo] = &[main_output("errors")];
 
@@ -129,7 +129,7 @@ impl Kind for WorkPrecision {
 
 /// The voltage at multiples of the largest step.
 fn trace(p: &WorkPrecisionParameters, cell: &Cell, dt_ms: f64, method: Method) -> Result<Vec<f64>, Error> {
-    let settings = Settings { dt_ms, method, v_init_mv: p.v_init_mv, lanes: 1 };
+    let settings = Settings { dt_ms, method, v_init_mv: p.v_init_mv, ..Settings::default() };
     let mut simulation = Simulation::new(cell, settings)?;
     for injection in &p.inject {
         let current: Current = injection.current.clone();

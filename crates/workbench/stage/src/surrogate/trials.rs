@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use rheobase_core::statistics::mean;
 use rheobase_data::Table;
 use rheobase_dendrite::synapse::Receptor;
-use rheobase_dendrite::{Cell, Method, Settings};
+use rheobase_dendrite::{Cell, Kinetics, Method, Settings};
 use rheobase_pipeline::store::{read_sealed, write_sealed};
 use rheobase_pipeline::{Complaint, Context, Input, InputHandle, Outcome, OutputInfo, Role, StageError};
 use rheobase_report::figure::Marks;
@@ -74,14 +74,17 @@ pub struct TrialsParameters {
     #[serde(default = "defaults::step_ms")]
     #[schemars(extend("exclusiveMinimum" = 0.0))]
     pub dt_ms: f64,
+    /// Bits of the kinetics: `single` takes about two thirds of the time of `double` and moves a spike by less than .001 ms.
+    #[serde(default)]
+    pub kinetics: Kinetics,
 }
 
 fn threshold() -> f64 {
     -10.0
 }
 
-/// Trials simulated at once.
-const LANES: usize = 8;
+/// Trials simulated at once; with more, a layer 5 cell and its synapses no longer fit the second cache.
+const LANES: usize = 4;
 
 /// Trials of a neuron.
 pub struct NeuronTrials;
@@ -90,7 +93,7 @@ impl Kind for NeuronTrials {
     type Parameters = TrialsParameters;
     const ROLE: Role = Role::Data;
     const KIND: &'static str = "neuron-trials";
-    const VERSION: u32 = 5;
+    const VERSION: u32 = 6;
     const ABOUT: &'static str =
         "input spikes of a simulated neuron with its spikes and voltage, for surrogates to learn";
     const OUTPUTS: &'static [OutputInfo] = &[main_output("trials of a neuron")];
@@ -186,8 +189,13 @@ impl TrialsParameters {
         used.dedup();
         inputs.iter_mut().for_each(|i| i.group = used.binary_search(&i.group).unwrap_or(0));
         let soma = cell.at(&self.read_at)?;
-        let settings =
-            Settings { dt_ms: self.dt_ms, method: Method::default(), v_init_mv: self.v_init_mv, lanes: LANES };
+        let settings = Settings {
+            dt_ms: self.dt_ms,
+            method: Method::default(),
+            v_init_mv: self.v_init_mv,
+            lanes: LANES,
+            kinetics: self.kinetics,
+        };
         let mut dendrites = Vec::new();
         for label in &self.dendrites {
             match cell.at(label) {

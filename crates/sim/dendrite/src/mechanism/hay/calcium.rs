@@ -1,8 +1,10 @@
 //! High- and low-voltage-activated calcium.
 
 use super::Q;
-use crate::math::{Real, linoid, logistic};
-use crate::mechanism::{Channel, Current, Gate, MechanismInfo, ParameterInfo, conductance, rates, reversal};
+use crate::math::{Real, linoid_parts};
+use crate::mechanism::{
+    Channel, Current, Gate, MechanismInfo, ParameterInfo, conductance, quotients, rates_over, reversal,
+};
 
 /// High-voltage-activated calcium, m^2 h (after Reuveni et al. 1993).
 pub struct CaHva;
@@ -21,10 +23,14 @@ impl Channel<2, 2> for CaHva {
 
     #[inline(always)]
     fn gates<T: Real>(v: T, _: T, _: &[f64; 2]) -> [Gate<T>; 2] {
+        // .055 (-27 - V) / (e^((-27 - V) / 3.8) - 1) is linoid((V + 27) / 3.8) times .055 * 3.8.
+        let (above, below) = linoid_parts((v + 27.0) * (1.0 / 3.8));
+        let closed = (-(v + 15.0) * (1.0 / 28.0)).exp() + 1.0;
+        let opening = (-(v + 13.0) * (1.0 / 50.0)).exp() * closed * 0.000457;
         [
-            // .055 (-27 - V) / (e^((-27 - V) / 3.8) - 1) is linoid((V + 27) / 3.8) times .055 * 3.8.
-            rates(linoid((v + 27.0) * (1.0 / 3.8)) * (0.055 * 3.8), (-(v + 75.0) * (1.0 / 17.0)).exp() * 0.94),
-            rates((-(v + 13.0) * (1.0 / 50.0)).exp() * 0.000457, logistic((v + 15.0) * (1.0 / 28.0)) * 0.0065),
+            rates_over(above * (0.055 * 3.8), below, (-(v + 75.0) * (1.0 / 17.0)).exp() * 0.94),
+            // Closing .0065 / (1 + e) and opening, both times 1 + e.
+            quotients(opening, opening + 0.0065, opening + 0.0065, closed),
         ]
     }
 
@@ -43,16 +49,11 @@ impl Channel<2, 2> for CaLva {
     fn gates<T: Real>(v: T, _: T, _: &[f64; 2]) -> [Gate<T>; 2] {
         let w = v + 10.0;
         // tau = (a + b / (1 + e)) / Q, so the rate is Q (1 + e) / (a (1 + e) + b).
-        let rate = |e: T, a: f64, b: f64| (e + 1.0) * Q / ((e + 1.0) * a + b);
+        let one = T::constant(1.0);
+        let (m, h) = (((w + 25.0) * (1.0 / 5.0)).exp() + 1.0, ((w + 40.0) * (1.0 / 7.0)).exp() + 1.0);
         [
-            Gate {
-                limit: logistic((w + 30.0) * (1.0 / 6.0)),
-                rate_per_ms: rate(((w + 25.0) * (1.0 / 5.0)).exp(), 5.0, 20.0),
-            },
-            Gate {
-                limit: logistic(-(w + 80.0) * (1.0 / 6.4)),
-                rate_per_ms: rate(((w + 40.0) * (1.0 / 7.0)).exp(), 20.0, 50.0),
-            },
+            quotients(one, (-(w + 30.0) * (1.0 / 6.0)).exp() + 1.0, m * Q, m * 5.0 + 20.0),
+            quotients(one, ((w + 80.0) * (1.0 / 6.4)).exp() + 1.0, h * Q, h * 20.0 + 50.0),
         ]
     }
 

@@ -1,9 +1,9 @@
 //! Potassium channels and the hyperpolarisation-activated current.
 
 use super::Q;
-use crate::math::{Real, linoid, logistic};
+use crate::math::{Real, linoid_parts, logistic};
 use crate::mechanism::{
-    Channel, Current, Gate, MechanismInfo, ParameterInfo, conductance, limit_and_tau, rates, reversal,
+    Channel, Current, Gate, MechanismInfo, ParameterInfo, conductance, limit_and_tau, quotients, rates_over, reversal,
 };
 
 /// Hyperpolarisation-activated cation current, m (after Kole, Hallermann & Stuart 2006).
@@ -34,7 +34,8 @@ impl Channel<1, 2> for Ih {
     #[inline(always)]
     fn gates<T: Real>(v: T, _: T, _: &[f64; 2]) -> [Gate<T>; 1] {
         // .00643 (V + 154.9) / (e^((V + 154.9) / 11.9) - 1)
-        [rates(linoid(-(v + 154.9) * (1.0 / 11.9)) * (0.00643 * 11.9), (v * (1.0 / 33.1)).exp() * 0.193)]
+        let (above, below) = linoid_parts(-(v + 154.9) * (1.0 / 11.9));
+        [rates_over(above * (0.00643 * 11.9), below, (v * (1.0 / 33.1)).exp() * 0.193)]
     }
 
     #[inline(always)]
@@ -51,8 +52,8 @@ impl Channel<1, 2> for Im {
     fn gates<T: Real>(v: T, _: T, _: &[f64; 2]) -> [Gate<T>; 1] {
         // Opening .0033 e^x, closing .0033 e^-x: their ratio is e^2x.
         let up = ((v + 35.0) * 0.1).exp();
-        let down = up.recip();
-        [Gate { limit: up / (up + down), rate_per_ms: (up + down) * (0.0033 * Q) }]
+        let ratio = up.squared();
+        [quotients(ratio, ratio + 1.0, (ratio + 1.0) * (0.0033 * Q), up)]
     }
 
     #[inline(always)]
@@ -72,7 +73,7 @@ impl Channel<2, 2> for KPst {
     fn gates<T: Real>(v: T, _: T, _: &[f64; 2]) -> [Gate<T>; 2] {
         let w = v + 10.0;
         // The branch of the source tests the shifted voltage.
-        let low = w.value() < -50.0;
+        let low = w.is_below(-50.0);
         let exponent = T::if_else(low, w * 0.026, w * -0.026);
         let height = T::if_else(low, T::constant(175.03), T::constant(13.0));
         let m_tau = (exponent.exp() * height + 1.25) * (1.0 / Q);
@@ -119,7 +120,7 @@ impl Channel<1, 2> for SkE2 {
 
     #[inline(always)]
     fn gates<T: Real>(_: T, calcium: T, _: &[f64; 2]) -> [Gate<T>; 1] {
-        let calcium = T::if_else(calcium.value() < 1e-7, calcium + 1e-7, calcium);
+        let calcium = T::if_else(calcium.is_below(1e-7), calcium + 1e-7, calcium);
         // 1 / (1 + (.00043 / ca)^4.8)
         let ratio = ((calcium * (1.0 / 0.00043)).ln() * -4.8).exp();
         [Gate { limit: (ratio + 1.0).recip(), rate_per_ms: T::constant(1.0) }]

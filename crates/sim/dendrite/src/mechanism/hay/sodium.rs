@@ -1,9 +1,9 @@
 //! Transient and persistent sodium.
 
 use super::Q;
-use crate::math::{Real, linoid, logistic};
+use crate::math::{Real, linoid, linoid_parts_with, logistic};
 use crate::mechanism::{
-    Channel, Current, Gate, MechanismInfo, ParameterInfo, conductance, limit_and_tau, rates, reversal,
+    Channel, Current, Gate, MechanismInfo, ParameterInfo, conductance, limit_and_tau, quotients, reversal,
 };
 
 /// Transient sodium of the axon, m^3 h (after Colbert & Pan 2002).
@@ -19,23 +19,28 @@ const fn info(name: &'static str, about: &'static str) -> MechanismInfo {
     MechanismInfo { name, about, states: &["m", "h"], parameters: SODIUM, carries_calcium: false, reads_calcium: false }
 }
 
-/// Rates of activation with its middle at -38 mV + shift, times 6 mV.
+/// Activation at x = (V + 38 - shift) / 6: opening rate, sum of both rates, and what both are to be divided by.
 #[inline(always)]
-fn activation<T: Real>(v: T, shift: f64) -> (T, T) {
-    let x = (v + (38.0 - shift)) * (1.0 / 6.0);
+fn activation<T: Real>(x: T, exp_minus_x: T) -> (T, T, T) {
     // linoid(-x) = linoid(x) - x
-    let up = linoid(x);
-    (up * (0.182 * 6.0), (up - x) * (0.124 * 6.0))
+    let (above, below) = linoid_parts_with(x, exp_minus_x);
+    let opening = above * (0.182 * 6.0);
+    (opening, opening + (above - x * below) * (0.124 * 6.0), below)
 }
 
 #[inline(always)]
 fn transient<T: Real>(v: T, shift: f64) -> [Gate<T>; 2] {
-    let (up, down) = activation(v, shift);
-    let m = rates(up, down);
+    let x = (v + (38.0 - shift)) * (1.0 / 6.0);
     let y = (v + (66.0 - shift)) * (1.0 / 6.0);
-    let close = linoid(y);
-    let h = rates((close - y) * (0.015 * 6.0), close * (0.015 * 6.0));
-    [Gate { rate_per_ms: m.rate_per_ms * Q, ..m }, Gate { rate_per_ms: h.rate_per_ms * Q, ..h }]
+    let exp_minus_x = (-x).exp();
+    let (opening, sum, below) = activation(x, exp_minus_x);
+    // y is x and 28 mV, so its exponential is that of x times e^(-28 / 6).
+    let (close, close_below) = linoid_parts_with(y, exp_minus_x * 0.009403562551495206);
+    let open = close - y * close_below;
+    [
+        quotients(opening, sum, sum * Q, below),
+        quotients(open, open + close, (open + close) * (0.015 * 6.0 * Q), close_below),
+    ]
 }
 
 impl Channel<2, 2> for NaTa {
@@ -76,12 +81,13 @@ impl Channel<2, 2> for NapEt2 {
 
     #[inline(always)]
     fn gates<T: Real>(v: T, _: T, _: &[f64; 2]) -> [Gate<T>; 2] {
-        let (up, down) = activation(v, 0.0);
+        let x = (v + 38.0) * (1.0 / 6.0);
+        let (_, sum, below) = activation(x, (-x).exp());
         // -2.88e-6 (V + 17) / (1 - e^((V + 17) / 4.63)) and 6.94e-6 (V + 64.4) / (1 - e^(-(V + 64.4) / 2.63))
         let close = linoid(-(v + 17.0) * (1.0 / 4.63)) * (2.88e-6 * 4.63)
             + linoid((v + 64.4) * (1.0 / 2.63)) * (6.94e-6 * 2.63);
         [
-            Gate { limit: logistic((v + 52.6) * (1.0 / 4.6)), rate_per_ms: (up + down) * (Q / 6.0) },
+            Gate { limit: logistic((v + 52.6) * (1.0 / 4.6)), rate_per_ms: sum / below * (Q / 6.0) },
             limit_and_tau(logistic(-(v + 48.8) * (1.0 / 10.0)), (close * Q).recip()),
         ]
     }

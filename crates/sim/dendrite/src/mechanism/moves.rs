@@ -1,0 +1,100 @@
+//! How gates move in a step: with 53 bits, or with 24 bits in vectors of twice as many.
+//!
+//! x' = (limit - x) rate, solved exactly over a step for a constant voltage.
+
+use super::bank::{BLOCK, Block, Channel};
+use crate::math::exp;
+use crate::single::{Single, exp_m1};
+
+/// Beyond this voltage kinetics with 24 bits stay as they are here.
+const KINETIC_LIMIT_MV: f32 = 150.0;
+
+/// How the gates of a block move in a step.
+pub(super) trait Moves {
+    /// For each gate where it tends to, and the share of its way that it goes or leaves.
+    fn limits_and_shares<const S: usize, const P: usize, C: Channel<S, P>>(
+        v: &Block,
+        calcium: &Block,
+        parameters: &[&Block; P],
+        dt_ms: f64,
+    ) -> ([Block; S], [Block; S]);
+
+    /// The state after the step.
+    fn moved(state: f64, limit: f64, share: f64) -> f64;
+}
+
+/// With 53 bits; the share is what is left of the way, e^(-dt rate).
+pub(super) struct InDouble;
+
+impl Moves for InDouble {
+    #[inline(always)]
+    fn limits_and_shares<const S: usize, const P: usize, C: Channel<S, P>>(
+        v: &Block,
+        calcium: &Block,
+        parameters: &[&Block; P],
+        dt_ms: f64,
+    ) -> ([Block; S], [Block; S]) {
+        let (mut limit, mut kept) = ([[0.0; BLOCK]; S], [[0.0; BLOCK]; S]);
+        for i in 0..BLOCK {
+            let own: [f64; P] = std::array::from_fn(|k| parameters[k][i]);
+            let gates = C::gates(v[i], calcium[i], &own);
+            for k in 0..S {
+                limit[k][i] = gates[k].limit;
+                kept[k][i] = gates[k].rate_per_ms * -dt_ms;
+            }
+        }
+        for kept in &mut kept {
+            for x in kept.iter_mut() {
+                *x = exp(*x);
+            }
+        }
+        (limit, kept)
+    }
+
+    #[inline(always)]
+    fn moved(state: f64, limit: f64, kept: f64) -> f64 {
+        limit + (state - limit) * kept
+    }
+}
+
+/// Limits and rates with 24 bits, the sum with 53, so that slow gates lose nothing; the share is what is gone of the way,
+/// 1 - e^(-dt rate), which has all its digits where the rate is small.
+pub(super) struct InSingle;
+
+impl Moves for InSingle {
+    #[inline(always)]
+    fn limits_and_shares<const S: usize, const P: usize, C: Channel<S, P>>(
+        v: &Block,
+        calcium: &Block,
+        parameters: &[&Block; P],
+        dt_ms: f64,
+    ) -> ([Block; S], [Block; S]) {
+        let dt_ms = dt_ms as f32;
+        // Products of two exponentials stay finite within these bounds, and every gate has long come to its end there.
+        let (mut v, calcium) = (v.map(|v| v as f32), calcium.map(|calcium| calcium as f32));
+        for v in &mut v {
+            *v = if *v > KINETIC_LIMIT_MV { KINETIC_LIMIT_MV } else { *v };
+            *v = if *v < -KINETIC_LIMIT_MV { -KINETIC_LIMIT_MV } else { *v };
+        }
+        let (mut limit, mut gone) = ([[0.0; BLOCK]; S], [[0.0; BLOCK]; S]);
+        for i in 0..BLOCK {
+            let own: [f64; P] = std::array::from_fn(|k| parameters[k][i]);
+            let gates = C::gates(Single(v[i]), Single(calcium[i]), &own);
+            for k in 0..S {
+                limit[k][i] = gates[k].limit.0;
+                gone[k][i] = gates[k].rate_per_ms.0 * -dt_ms;
+            }
+        }
+        for gone in &mut gone {
+            for x in gone.iter_mut() {
+                *x = -exp_m1(*x);
+            }
+        }
+        (limit.map(|all| all.map(f64::from)), gone.map(|all| all.map(f64::from)))
+    }
+
+    #[inline(always)]
+    fn moved(state: f64, limit: f64, gone: f64) -> f64 {
+        (limit - state).mul_add(gone, state)
+    }
+}
