@@ -110,6 +110,49 @@ fn a_number_may_stand_for_a_distribution_and_nothing_else_may() {
     assert!(text.contains("`analysis.a.network.projections[0].weight` must be a number or a table"), "{text}");
 }
 
+/// Forty images of 2 x 2 bytes in two classes, as MNIST keeps them.
+fn byte_images(place: &Workplace) {
+    let pixels: Vec<u8> =
+        (0..40).flat_map(|k: u8| if k % 2 == 0 { [255, 0, 0, 255] } else { [0, 255, 255, 0] }).collect();
+    let images = [&[0, 0, 8, 3, 0, 0, 0, 40, 0, 0, 0, 2, 0, 0, 0, 2][..], &pixels].concat();
+    let labels: Vec<u8> = [0, 0, 8, 1, 0, 0, 0, 40].into_iter().chain((0..40).map(|k| k % 2)).collect();
+    std::fs::write(place.path().join("images.idx"), images).unwrap();
+    std::fs::write(place.path().join("labels.idx"), labels).unwrap();
+}
+
+#[test]
+fn bytes_of_an_image_file_become_shares_of_white_and_what_is_none_is_refused() {
+    let place = workplace();
+    byte_images(&place);
+    let text = r#"[pipeline]
+name = "bytes"
+question = "?"
+
+[data.own]
+kind = "file"
+path = "images.idx"
+labels = "labels.idx"
+test_fraction = 0.5
+
+[analysis.learner]
+kind = "dual-stochastic"
+on = "data.own"
+sweeps = 20
+learner = { hidden = 10 }
+"#;
+    place.write("bytes.toml", text);
+    let output = place.run(&["run", "bytes.toml"]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    place.write("white.toml", &text.replace("test_fraction", "white = 1.0\ntest_fraction"));
+    let output = place.run(&["run", "white.toml"]);
+    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+    // Lines are wrapped where they end.
+    let message = stderr(&output).split_whitespace().filter(|w| *w != "│").collect::<Vec<_>>().join(" ");
+    for part in ["pixel 0 of image 0 is 255", "give the data `white = 255`"] {
+        assert!(message.contains(part), "{part} is missing in\n{message}");
+    }
+}
+
 #[test]
 fn run_refuses_the_same_mistakes_and_writes_nothing() {
     let place = workplace();

@@ -14,6 +14,22 @@ const FORMAT: &str = "IDX";
 /// # Errors
 /// If the header is wrong, the element type unknown, or the number of elements differs from the header's.
 pub fn read(name: &str, bytes: &[u8]) -> Result<ArrayD<f64>> {
+    Ok(read_typed(name, bytes)?.0)
+}
+
+/// Reads images as [`read`] does; unsigned bytes become numbers from 0 to 1, others stay as they are.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_pixels(name: &str, bytes: &[u8]) -> Result<ArrayD<f64>> {
+    let (values, kind) = read_typed(name, bytes)?;
+    Ok(if kind == UNSIGNED_BYTE { values / 255.0 } else { values })
+}
+
+const UNSIGNED_BYTE: u8 = 0x08;
+
+/// The elements and their type.
+fn read_typed(name: &str, bytes: &[u8]) -> Result<(ArrayD<f64>, u8)> {
     let unpacked;
     let bytes = if bytes.starts_with(&[0x1f, 0x8b]) {
         let mut buffer = Vec::new();
@@ -43,8 +59,8 @@ pub fn read(name: &str, bytes: &[u8]) -> Result<ArrayD<f64>> {
     let (sizes, data) = rest.split_at(4 * dimensions);
     let shape: Vec<usize> =
         sizes.chunks_exact(4).map(|b| u32::from_be_bytes([b[0], b[1], b[2], b[3]]) as usize).collect();
-    let width = match kind {
-        0x08 | 0x09 => 1,
+    let width = match *kind {
+        UNSIGNED_BYTE | 0x09 => 1,
         0x0B => 2,
         0x0C | 0x0D => 4,
         0x0E => 8,
@@ -66,12 +82,13 @@ pub fn read(name: &str, bytes: &[u8]) -> Result<ArrayD<f64>> {
         ));
     }
     let values: Vec<f64> = data.chunks_exact(width).map(|b| element(*kind, b)).collect();
-    ArrayD::from_shape_vec(IxDyn(&shape), values).map_err(|e| Error::format(name, FORMAT, e))
+    let values = ArrayD::from_shape_vec(IxDyn(&shape), values).map_err(|e| Error::format(name, FORMAT, e))?;
+    Ok((values, *kind))
 }
 
 fn element(kind: u8, b: &[u8]) -> f64 {
     match kind {
-        0x08 => f64::from(b[0]),
+        UNSIGNED_BYTE => f64::from(b[0]),
         0x09 => f64::from(b[0] as i8),
         0x0B => f64::from(i16::from_be_bytes([b[0], b[1]])),
         0x0C => f64::from(i32::from_be_bytes([b[0], b[1], b[2], b[3]])),
@@ -90,9 +107,11 @@ mod tests {
         let array = read("test", &bytes).unwrap();
         assert_eq!(array.shape(), [2, 3]);
         assert_eq!(array[[1, 2]], 255.0);
+        assert_eq!(read_pixels("test", &bytes).unwrap()[[1, 2]], 1.0);
         let mut float = vec![0, 0, 0x0D, 1, 0, 0, 0, 1];
         float.extend((-1.5_f32).to_be_bytes());
         assert_eq!(read("test", &float).unwrap()[[0]], -1.5);
+        assert_eq!(read_pixels("test", &float).unwrap()[[0]], -1.5);
     }
 
     #[test]

@@ -127,6 +127,25 @@ impl Images {
         }
     }
 
+    /// Refuses pixels that are no share of white; for those who take them for a probability or for a part of a rate.
+    ///
+    /// # Errors
+    /// Naming the first such pixel, and what would scale it.
+    pub fn require_shares_of_white(&self) -> Result<(), StageError> {
+        let Some(at) = self.pixels.iter().position(|v| !(0.0..=1.0).contains(v)) else { return Ok(()) };
+        let columns = self.pixels.ncols();
+        let (image, pixel) = (at / columns, at % columns);
+        let value = self.pixels[[image, pixel]];
+        let largest = self.pixels.iter().copied().fold(f32::MIN, f32::max);
+        let remedy = if self.pixels.iter().all(|v| *v >= 0.0) {
+            format!("the largest is {largest}, so give the data `white = {largest}`")
+        } else {
+            "some are negative, so shift them in the file".to_owned()
+        };
+        let message = format!("pixel {pixel} of image {image} is {value}; here pixels lie between 0 and 1; {remedy}");
+        Err(StageError::Failed(message))
+    }
+
     /// Indices of the training (false) or test (true) images.
     pub fn part(&self, test: bool) -> Vec<usize> {
         (0..self.is_test.len()).filter(|&i| self.is_test[i] == test).collect()

@@ -31,6 +31,11 @@ pub struct FileParameters {
     /// Rows and columns of an image; by default those of the file, or one row.
     #[serde(default)]
     pub shape_px: Option<[usize; 2]>,
+    /// Value of a white pixel, by which all are divided; by default 255 where an IDX file holds bytes, as MNIST does, and 1 for
+    /// all others.
+    #[serde(default)]
+    #[schemars(extend("exclusiveMinimum" = 0.0))]
+    pub white: Option<f64>,
     /// Share of the images that is kept for testing.
     #[serde(default)]
     #[schemars(range(min = 0.0, max = 0.9))]
@@ -48,7 +53,7 @@ impl Kind for File {
     type Parameters = FileParameters;
     const ROLE: Role = Role::Data;
     const KIND: &'static str = "file";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
     const ABOUT: &'static str = "your own images from CSV, Parquet, NPZ, NPY or IDX";
     const OUTPUTS: &'static [OutputInfo] = DATASET_OUTPUTS;
     const READS_OUTSIDE: bool = true;
@@ -80,8 +85,9 @@ impl Kind for File {
                 found[0] * found[1]
             )));
         }
-        let pixels = Array2::from_shape_vec((count, shape[0] * shape[1]), pixels.iter().map(|&v| v as f32).collect())
-            .map_err(failed)?;
+        let white = parameters.white.unwrap_or(1.0);
+        let values = pixels.iter().map(|&v| (v / white) as f32).collect();
+        let pixels = Array2::from_shape_vec((count, shape[0] * shape[1]), values).map_err(failed)?;
         if let Some(at) = pixels.iter().position(|v| !v.is_finite()) {
             let columns = pixels.ncols();
             return Err(StageError::Failed(format!(
@@ -152,7 +158,12 @@ fn read_images(parameters: &FileParameters) -> Result<(ArrayD<f64>, Vec<String>)
                 }
             };
             let labels = second_file(parameters).map(|second| parse(Path::new(second))).transpose()?;
-            Ok((with_rows(&name, parse(&parameters.path)?)?, labels.map_or(vec![], |l| as_names(&l))))
+            let pixels = if other == "npy" || parameters.white.is_some() {
+                parse(&parameters.path)?
+            } else {
+                idx::read_pixels(&name, &read(&parameters.path)?)?
+            };
+            Ok((with_rows(&name, pixels)?, labels.map_or(vec![], |l| as_names(&l))))
         }
     }
 }

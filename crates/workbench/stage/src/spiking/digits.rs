@@ -108,6 +108,7 @@ impl Kind for DigitPlasticity {
                 "digits need classes and test images; give the data a test_fraction".into(),
             ));
         }
+        images.require_shares_of_white()?;
         let pixels = images.pixels.ncols();
         let network = network(p, pixels)?;
         let mut simulation = Simulation::new(&network, &context.seed, 1).map_err(failed)?;

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::draw::{chart, metric, series};
 use crate::artifact::{Dataset, Images};
-use crate::kind::{Kind, complaint, failed, main_output};
+use crate::kind::{Kind, complaint, failed, main_output, threads};
 
 /// Parameters of `neural-sampling`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -130,7 +130,7 @@ impl Kind for DualStochasticKind {
     type Parameters = DualStochasticParameters;
     const ROLE: Role = Role::Analysis;
     const KIND: &'static str = "dual-stochastic";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
     const ABOUT: &'static str =
         "classification by Gibbs sampling of neurons and synapses (Teramae 2019): everything goes on moving";
     const OUTPUTS: &'static [OutputInfo] = &[main_output("accuracy, weights and activity over sweeps")];
@@ -149,6 +149,9 @@ impl Kind for DualStochasticKind {
             return Err(StageError::Failed(
                 "the learner needs classes and test images; give the data a test_fraction".into(),
             ));
+        }
+        if p.binary_above == 0.0 {
+            images.require_shares_of_white()?;
         }
         let rows = |rows: &[usize]| -> (Vec<Vec<f64>>, Vec<usize>) {
             let pixel = |v: &f32| {
@@ -169,12 +172,12 @@ impl Kind for DualStochasticKind {
                 return Err(StageError::Interrupted);
             }
             context.progress.step("sweeps", sweep, 2 * p.sweeps);
-            let happened = learner.sweep();
+            let happened = learner.sweep(threads());
             flipped += happened.flipped / (2.0 * p.sweeps as f64);
             if sweep % 10 == 0 || sweep == 1 || sweep == p.sweeps || sweep == 2 * p.sweeps {
                 let judge = context.seed.child("test").index(sweep);
-                let accuracy =
-                    (learner.accuracy(&tx, &ty, 20, &judge), learner.accuracy(&x, &y, 20, &judge.child("train")));
+                let of = |x: &[Vec<f64>], y: &[usize], seed: &Seed| learner.accuracy(x, y, 20, seed, threads());
+                let accuracy = (of(&tx, &ty, &judge), of(&x, &y, &judge.child("train")));
                 let at = sweep as f64;
                 curves[0].push((at, accuracy.0));
                 curves[1].push((at, accuracy.1));

@@ -6,15 +6,20 @@
 //! neurons hear comes from the other side, so one connective of a pair can stand in for both. An axon is lost where its connective
 //! is cut. The plan is that of textbooks (Bullock & Horridge 1965); sizes and strengths are our own choice.
 
+mod parts;
+mod wires;
+
 use std::collections::BTreeMap;
 
 use rand::RngExt;
-use rand::seq::index::sample;
 use rheobase_core::Seed;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{ConnectionRule, Listed, NetworkDescription, Population, Precision, Projection, Receptor};
+pub use parts::{Cut, Side, Touch, Weights};
+use wires::{Half, Wires};
+
+use super::{NetworkDescription, Population, Precision, Projection, Receptor};
 use crate::Error;
 use crate::error::{Result, require_range};
 use crate::neuron::{Lif, Neuron, SpikeTimes};
@@ -77,126 +82,6 @@ impl Default for GanglionChain {
             weights_mv: Weights::default(),
         }
     }
-}
-
-/// Jumps of the voltage in mV by one spike, by source and target.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct Weights {
-    /// Sensory to local interneurons.
-    pub sensory_interneuron: f64,
-    /// Sensory to motor neurons.
-    pub sensory_motor: f64,
-    /// Local interneurons to motor neurons.
-    pub interneuron_motor: f64,
-    /// Local interneurons to commissural, ascending and descending neurons.
-    pub interneuron_projecting: f64,
-    /// Commissural neurons to motor neurons and interneurons of the other half, inhibitory.
-    pub commissural: f64,
-    /// Ascending neurons to interneurons of the brain.
-    pub ascending: f64,
-    /// Descending neurons to motor neurons.
-    pub descending: f64,
-    /// Local interneurons to motor neurons of the ganglia before and behind.
-    pub neighbour: f64,
-}
-
-impl Default for Weights {
-    fn default() -> Self {
-        Self {
-            sensory_interneuron: 1.5,
-            sensory_motor: 1.5,
-            interneuron_motor: 1.0,
-            interneuron_projecting: 2.0,
-            commissural: -1.5,
-            ascending: 8.0,
-            descending: 3.0,
-            neighbour: 0.2,
-        }
-    }
-}
-
-impl Weights {
-    fn named(&self) -> [(&'static str, f64); 8] {
-        [
-            ("sensory_interneuron", self.sensory_interneuron),
-            ("sensory_motor", self.sensory_motor),
-            ("interneuron_motor", self.interneuron_motor),
-            ("interneuron_projecting", self.interneuron_projecting),
-            ("commissural", self.commissural),
-            ("ascending", self.ascending),
-            ("descending", self.descending),
-            ("neighbour", self.neighbour),
-        ]
-    }
-}
-
-/// A side of the body.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Side {
-    /// Left.
-    Left,
-    /// Right.
-    Right,
-}
-
-impl Side {
-    /// Both, left first.
-    pub const BOTH: [Self; 2] = [Self::Left, Self::Right];
-
-    fn other(self) -> Self {
-        if self == Self::Left { Self::Right } else { Self::Left }
-    }
-}
-
-/// A cut through the connectives behind a ganglion.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Cut {
-    /// The ganglion, 0 for the brain.
-    pub behind: usize,
-    /// Which of the two; by default both.
-    #[serde(default)]
-    pub side: Option<Side>,
-}
-
-/// A touch of some halves of ganglia, of which all sensory neurons then fire at random.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct Touch {
-    /// Beginning in ms.
-    pub start_ms: f64,
-    /// Duration in ms.
-    pub duration_ms: f64,
-    /// Rate of a sensory neuron in Hz.
-    pub rate_hz: f64,
-}
-
-impl Default for Touch {
-    fn default() -> Self {
-        Self { start_ms: 50.0, duration_ms: 100.0, rate_hz: 100.0 }
-    }
-}
-
-impl Touch {
-    /// Refuses rates and times outside their ranges.
-    ///
-    /// # Errors
-    /// Naming the parameter.
-    pub fn check(&self) -> Result<()> {
-        require_range("start_ms of the touch", self.start_ms, 0.0, 1e6)?;
-        require_range("duration_ms of the touch", self.duration_ms, 0.0, 1e6)?;
-        require_range("rate_hz of the touch", self.rate_hz, 0.0, 1000.0)?;
-        Ok(())
-    }
-}
-
-/// Where neurons are that a synapse joins, and along which connective their axons run.
-#[derive(Clone, Copy)]
-struct Half {
-    ganglion: usize,
-    side: Side,
 }
 
 /// Kinds of neurons, which are the populations.
@@ -330,65 +215,9 @@ impl GanglionChain {
     }
 }
 
-/// Synapses as they are laid, by source and target.
-struct Wires<'a> {
-    chain: &'a GanglionChain,
-    cuts: &'a [Cut],
-    seed: &'a Seed,
-    laid: BTreeMap<(&'static str, &'static str), Vec<Listed>>,
-}
-
-impl<'a> Wires<'a> {
-    fn new(chain: &'a GanglionChain, cuts: &'a [Cut], seed: &'a Seed) -> Self {
-        Self { chain, cuts, seed, laid: BTreeMap::new() }
-    }
-
-    /// Delay of axons from one half to another; none if a cut is in their way. Commissures lie inside ganglia.
-    fn delay_ms(&self, from: Half, to: Half) -> Option<f64> {
-        let (near, far) = (from.ganglion.min(to.ganglion), from.ganglion.max(to.ganglion));
-        let lost = |cut: &Cut| (near..far).contains(&cut.behind) && cut.side.is_none_or(|side| side == to.side);
-        let conduction_ms = (far - near) as f64 * self.chain.conduction_ms;
-        (!self.cuts.iter().any(lost)).then_some(self.chain.synapse_ms + conduction_ms)
-    }
-
-    /// Every source to every target.
-    fn all(&mut self, from: (&'static str, Half), to: (&'static str, Half), weight: f64) -> Result<()> {
-        self.lay(from, to, weight, usize::MAX)
-    }
-
-    /// So many sources as a neuron has inputs, drawn for every target.
-    fn some(&mut self, from: (&'static str, Half), to: (&'static str, Half), weight: f64) -> Result<()> {
-        self.lay(from, to, weight, self.chain.inputs)
-    }
-
-    fn lay(&mut self, from: (&'static str, Half), to: (&'static str, Half), weight: f64, inputs: usize) -> Result<()> {
-        let Some(delay_ms) = self.delay_ms(from.1, to.1) else { return Ok(()) };
-        let members = |(kind, half): (&str, Half)| self.chain.members(kind, half.ganglion, half.side);
-        let (sources, targets) = (members(from)?, members(to)?);
-        let seed = self.seed.child(from.0).index(sources.start).child(to.0);
-        let laid = self.laid.entry((from.0, to.0)).or_default();
-        for target in targets {
-            let mut stream = seed.index(target).stream();
-            let mut chosen = sample(&mut stream, sources.len(), inputs.min(sources.len())).into_vec();
-            chosen.sort_unstable();
-            let synapse =
-                |k| Listed { from: sources.start + k, to: target, weight: Some(weight), delay_ms: Some(delay_ms) };
-            laid.extend(chosen.into_iter().map(synapse));
-        }
-        Ok(())
-    }
-
-    fn projections(self) -> Vec<Projection> {
-        let delay_ms = self.chain.synapse_ms;
-        let projection = |((from, to), synapses): ((&str, &str), Vec<Listed>)| {
-            Projection::new(from, to, "synapse", ConnectionRule::List { synapses }, 0.0, delay_ms)
-        };
-        self.laid.into_iter().map(projection).collect()
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::{ConnectionRule, Listed};
     use super::*;
     use crate::Simulation;
     use rheobase_core::Silent;
