@@ -160,7 +160,7 @@ impl<const S: usize, const P: usize, C: Channel<S, P>, M: Moves> Kernel for Step
 
     #[inline(always)]
     fn run(self) {
-        let Step { bank, membrane, stretch, .. } = self;
+        let Step { bank, membrane, stretch, moves } = self;
         let v = blocks(&membrane.v);
         let count = v.len();
         let (calcium, e_calcium) = (&blocks(&membrane.calcium)[..count], &blocks(&membrane.e_calcium)[..count]);
@@ -181,10 +181,10 @@ impl<const S: usize, const P: usize, C: Channel<S, P>, M: Moves> Kernel for Step
             let (mut g_new, mut ge_new) = ([0.0; BLOCK], [0.0; BLOCK]);
             // In three short loops rather than a long one: a processor looks ahead a few hundred instructions, and
             // finds more independent work in short ones.
-            let (limit, share) = M::limits_and_shares::<S, P, C>(v, calcium, &p, stretch.dt_ms);
+            let (limit, share) = moves.limits_and_shares::<S, P, C>(v, calcium, &p, stretch.dt_ms);
             for i in 0..BLOCK {
                 let parameters: [f64; P] = std::array::from_fn(|k| p[k][i]);
-                let moved: [f64; S] = std::array::from_fn(|k| M::moved(s[k][i], limit[k][i], share[k][i]));
+                let moved: [f64; S] = std::array::from_fn(|k| moves.moved(s[k][i], limit[k][i], share[k][i]));
                 let current = C::current(v[i], e_calcium[i], &moved, &parameters);
                 for k in 0..S {
                     s[k][i] = moved[k];

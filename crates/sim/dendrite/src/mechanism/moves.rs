@@ -13,6 +13,7 @@ const KINETIC_LIMIT_MV: f32 = 150.0;
 pub(super) trait Moves {
     /// For each gate where it tends to, and the share of its way that it goes or leaves.
     fn limits_and_shares<const S: usize, const P: usize, C: Channel<S, P>>(
+        &self,
         v: &Block,
         calcium: &Block,
         parameters: &[&Block; P],
@@ -20,7 +21,7 @@ pub(super) trait Moves {
     ) -> ([Block; S], [Block; S]);
 
     /// The state after the step.
-    fn moved(state: f64, limit: f64, share: f64) -> f64;
+    fn moved(&self, state: f64, limit: f64, share: f64) -> f64;
 }
 
 /// With 53 bits; the share is what is left of the way, e^(-dt rate).
@@ -29,6 +30,7 @@ pub(super) struct InDouble;
 impl Moves for InDouble {
     #[inline(always)]
     fn limits_and_shares<const S: usize, const P: usize, C: Channel<S, P>>(
+        &self,
         v: &Block,
         calcium: &Block,
         parameters: &[&Block; P],
@@ -52,7 +54,7 @@ impl Moves for InDouble {
     }
 
     #[inline(always)]
-    fn moved(state: f64, limit: f64, kept: f64) -> f64 {
+    fn moved(&self, state: f64, limit: f64, kept: f64) -> f64 {
         limit + (state - limit) * kept
     }
 }
@@ -64,6 +66,7 @@ pub(super) struct InSingle;
 impl Moves for InSingle {
     #[inline(always)]
     fn limits_and_shares<const S: usize, const P: usize, C: Channel<S, P>>(
+        &self,
         v: &Block,
         calcium: &Block,
         parameters: &[&Block; P],
@@ -94,7 +97,7 @@ impl Moves for InSingle {
     }
 
     #[inline(always)]
-    fn moved(state: f64, limit: f64, gone: f64) -> f64 {
+    fn moved(&self, state: f64, limit: f64, gone: f64) -> f64 {
         (limit - state).mul_add(gone, state)
     }
 }

@@ -182,7 +182,7 @@ impl Kind for DualStochasticKind {
                 curves[0].push((at, accuracy.0));
                 curves[1].push((at, accuracy.1));
                 if sweep == p.sweeps {
-                    first = accuracy;
+                    first = (settled(&curves[0], sweep, p.sweeps), settled(&curves[1], sweep, p.sweeps));
                     reference = learner.first_weights().to_vec();
                 }
                 if !reference.is_empty() {
@@ -195,13 +195,14 @@ impl Kind for DualStochasticKind {
                 hidden.extend((0..states.len().min(60)).filter(|i| states[*i] > 0.5).map(|i| (sweep as f64, i as f64)));
             }
         }
-        let last = |k: usize| curves[k].last().map_or(f64::NAN, |p: &(f64, f64)| p.1);
+        let correlation = curves[2].last().map_or(f64::NAN, |p| p.1);
+        let change = (settled(&curves[0], 2 * p.sweeps, p.sweeps) - first.0).abs();
         let n = (ty.len(), "test images");
         for (name, value, what) in [
-            ("accuracy", first.0, "test accuracy after the first half"),
+            ("accuracy", first.0, "test accuracy towards the end of the first half"),
             ("accuracy_gap", (first.0 - first.1).abs(), "difference between training and test"),
-            ("accuracy_change", (last(0) - first.0).abs(), "change of test accuracy in the second half"),
-            ("weight_correlation", last(2), "correlation of first weights over the second half"),
+            ("accuracy_change", change, "change of test accuracy in the second half"),
+            ("weight_correlation", correlation, "correlation of first weights over the second half"),
             ("flips", flipped / p.learner.units_drawn, "share of drawn hidden units that change"),
         ] {
             metric(&mut outcome, name, value, (what, ""), n);
@@ -225,15 +226,21 @@ impl Kind for DualStochasticKind {
         let caption = "Accuracy over sweeps, and how alike the first weights stay to those at half time: they go, the answers stay.";
         chart(&mut outcome, ["learning", "Learning", caption], ["sweep", "share or correlation"], lines)?;
         let caption = "Hidden units that are on for the first training image, in the last sweeps.";
-        chart(
-            &mut outcome,
-            ["hidden", "Hidden activity", caption],
-            ["sweep", "hidden unit"],
-            vec![series("on", hidden, Marks::Points)],
-        )?;
+        // A few units may all be off.
+        if !hidden.is_empty() {
+            let on = vec![series("on", hidden, Marks::Points)];
+            chart(&mut outcome, ["hidden", "Hidden activity", caption], ["sweep", "hidden unit"], on)?;
+        }
         fields(&images, learner.first_weights(), p.learner.hidden, &mut outcome)?;
         Ok(outcome)
     }
+}
+
+/// Mean of a curve over the last third of the half that ends with a sweep: what is never at rest has no accuracy at one moment.
+fn settled(curve: &[(f64, f64)], end: usize, half: usize) -> f64 {
+    let (first, last) = (end as f64 - half as f64 / 3.0, end as f64);
+    let looks = curve.iter().filter(|(at, _)| *at > first && *at <= last);
+    rheobase_core::statistics::mean(&looks.map(|(_, value)| *value).collect::<Vec<f64>>())
 }
 
 /// Noisy samples of random prototypes.
