@@ -113,7 +113,7 @@ fn a_number_may_stand_for_a_distribution_and_nothing_else_may() {
 /// Forty images of 2 x 2 bytes in two classes, as MNIST keeps them.
 fn byte_images(place: &Workplace) {
     let pixels: Vec<u8> =
-        (0..40).flat_map(|k: u8| if k % 2 == 0 { [255, 0, 0, 255] } else { [0, 255, 255, 0] }).collect();
+        (0..40).flat_map(|k: u8| if k.is_multiple_of(2) { [255, 0, 0, 255] } else { [0, 255, 255, 0] }).collect();
     let images = [&[0, 0, 8, 3, 0, 0, 0, 40, 0, 0, 0, 2, 0, 0, 0, 2][..], &pixels].concat();
     let labels: Vec<u8> = [0, 0, 8, 1, 0, 0, 0, 40].into_iter().chain((0..40).map(|k| k % 2)).collect();
     std::fs::write(place.path().join("images.idx"), images).unwrap();
