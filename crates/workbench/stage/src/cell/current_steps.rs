@@ -50,7 +50,7 @@ pub struct CurrentStepsParameters {
     /// Voltage at the start in mV.
     #[serde(default = "defaults::start_mv")]
     pub v_init_mv: f64,
-    /// Bits of the kinetics: `single` takes about two thirds of the time of `double` and moves a spike by less than .001 ms.
+    /// Bits of the kinetics: `single` takes about three quarters of the time of `double` and moves a spike by less than .001 ms.
     #[serde(default)]
     pub kinetics: Kinetics,
 }

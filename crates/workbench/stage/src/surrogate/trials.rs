@@ -74,7 +74,7 @@ pub struct TrialsParameters {
     #[serde(default = "defaults::step_ms")]
     #[schemars(extend("exclusiveMinimum" = 0.0))]
     pub dt_ms: f64,
-    /// Bits of the kinetics: `single` takes about two thirds of the time of `double` and moves a spike by less than .001 ms.
+    /// Bits of the kinetics: `single` takes about three quarters of the time of `double` and moves a spike by less than .001 ms.
     #[serde(default)]
     pub kinetics: Kinetics,
 }
