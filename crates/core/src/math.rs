@@ -117,6 +117,11 @@ pub trait Real:
     fn sin(self) -> Self;
     /// Cosine.
     fn cos(self) -> Self;
+    /// Whether its size is below a constant, in its own precision.
+    #[inline(always)]
+    fn is_within(self, limit: f64) -> bool {
+        self.value().abs() < limit
+    }
     /// Whether it is below a constant, in its own precision.
     #[inline(always)]
     fn is_below(self, limit: f64) -> bool {
@@ -187,7 +192,7 @@ pub fn linoid_parts<T: Real>(x: T) -> (T, T) {
 /// The same where e^-x is known.
 #[inline(always)]
 pub fn linoid_parts_with<T: Real>(x: T, exp_minus_x: T) -> (T, T) {
-    let near = x.is_below(T::LINOID_SERIES_BELOW) && (-x).is_below(T::LINOID_SERIES_BELOW);
+    let near = x.is_within(T::LINOID_SERIES_BELOW);
     let q = x.squared();
     let series = (q * (-1.0 / 720.0) + 1.0 / 12.0) * q + x * 0.5 + 1.0;
     (T::if_else(near, series, x), T::if_else(near, T::constant(1.0), -exp_minus_x + 1.0))

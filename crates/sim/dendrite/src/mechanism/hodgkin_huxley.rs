@@ -4,7 +4,7 @@
 //! exponentials and two divisions for the six rates instead of six and eleven.
 
 use super::{Channel, Current, Gate, MechanismInfo, conductance, factor, reversal};
-use crate::math::Real;
+use crate::math::{Real, linoid_parts_with};
 
 /// Sodium, delayed-rectifier potassium and leak.
 pub struct HodgkinHuxley;
@@ -32,15 +32,8 @@ impl Channel<3, 7> for HodgkinHuxley {
         let x = ((v + 65.0) * (-1.0 / 20.0)).exp();
         let x2 = x.squared();
         // x2 = e^(-(v + 65) / 10), so the other exponentials with 10 mV are multiples of it.
-        let one = T::constant(1.0);
-        let opening = |u: T, decay: T| {
-            let near = u.value().abs() < 0.02;
-            let q = u.squared();
-            let series = (q * (-1.0 / 720.0) + 1.0 / 12.0) * q + u * 0.5 + 1.0;
-            (T::if_else(near, series, u), T::if_else(near, one, -decay + 1.0))
-        };
-        let (m_above, m_below) = opening((v + 40.0) * 0.1, x2 * 12.182_493_960_703_473);
-        let (n_above, n_below) = opening((v + 55.0) * 0.1, x2 * std::f64::consts::E);
+        let (m_above, m_below) = linoid_parts_with((v + 40.0) * 0.1, x2 * 12.182_493_960_703_473);
+        let (n_above, n_below) = linoid_parts_with((v + 55.0) * 0.1, x2 * std::f64::consts::E);
         let h_below = x2 * 20.085_536_923_187_668 + 1.0;
         let mn = m_below * n_below;
         let inverse = (mn * h_below).recip();
