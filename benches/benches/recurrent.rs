@@ -1,12 +1,14 @@
 //! Recurrent training steps at the size that PyTorch is timed on: 3 -> 256 -> 3, batch 64, 100 steps, forward, back and Adam; fixed points.
 
+use burn::tensor::{Device, Tensor, TensorData};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use ndarray::{Array1, Array2};
 use rand::RngExt;
 use rheobase_benches::recurrent::{TanhRing, Training};
 use rheobase_core::{Seed, Silent};
 use rheobase_fixed_point::Search;
-use rheobase_rate::recurrent::Cell;
+use rheobase_rate::recurrent::{Cell, RecurrentLayer};
+use rheobase_rate::tensors::{flat, values};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -27,6 +29,36 @@ fn training(criterion: &mut Criterion) {
     group.finish();
 }
 
+/// The loop as an operation among others under automatic differentiation, forward and back, beside the layer composed of products.
+fn operation(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("recurrent/operation");
+    group.sample_size(10);
+    group.throughput(Throughput::Elements(64 * 100));
+    let device = Device::flex().autodiff();
+    for (name, cell) in [("rnn", Training::elman()), ("gru", Cell::Gru)] {
+        let layer = RecurrentLayer { cell, inputs: 3, units: 256 };
+        let (weight, bias) = layer.initial(&Seed::root(1));
+        let inputs: Vec<f32> = (0..64 * 100 * 3).map(|k| (k as f32 * 0.37).sin()).collect();
+        for (how, fused) in [("fused", true), ("composed", false)] {
+            group.bench_function(format!("{name}/256x100x64/{how}"), |b| {
+                b.iter(|| {
+                    let inputs = Tensor::<3>::from_data(TensorData::new(inputs.clone(), [64, 100, 3]), &device);
+                    let weight = flat(weight.clone(), &device).require_grad();
+                    let bias = flat(bias.clone(), &device).require_grad();
+                    let outputs = if fused {
+                        layer.outputs(inputs, weight.clone(), bias, None)
+                    } else {
+                        layer.composed(inputs, weight.clone(), bias, Tensor::zeros([256], &device))
+                    };
+                    let gradients = (outputs.clone() * outputs).mean().backward();
+                    weight.grad(&gradients).map(|gradient| values(gradient).expect("numbers on the CPU"))
+                });
+            });
+        }
+    }
+    group.finish();
+}
+
 /// All fixed points of tanh rings from 64 starts.
 fn fixed_points(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("fixed-points/tanh-ring");
@@ -43,5 +75,5 @@ fn fixed_points(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, training, fixed_points);
+criterion_group!(benches, training, operation, fixed_points);
 criterion_main!(benches);

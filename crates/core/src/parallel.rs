@@ -3,6 +3,11 @@
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+/// Number of cores that this process may use: threads for work whose result does not depend on them.
+pub fn available() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}
+
 /// `f(0), f(1), ..., f(count - 1)`, computed on up to `threads` threads, returned in that order.
 ///
 /// Each piece must depend on its index alone (for randomness: `seed.index(i)`), so that any number of threads gives the

@@ -147,6 +147,9 @@ impl Model {
                     }
                     return Some((images, [rows, columns]));
                 }
+                if matches!(layer, Layer::Recurrent { .. }) {
+                    return None;
+                }
                 let shape = layer.weight_shape();
                 match shape[..] {
                     [filters, 1, rows, columns] => (&parameters[0], filters, [rows, columns], false),

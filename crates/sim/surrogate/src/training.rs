@@ -92,7 +92,7 @@ pub struct Surroundings<'a> {
     pub seed: Seed,
     /// Threads; they change no byte.
     pub threads: usize,
-    /// Accelerator that trains convolutional networks; without one, and for all others, our own kernels do.
+    /// Accelerator that trains convolutional and recurrent networks; without one, and for all others, our own kernels do.
     pub device: Option<Device>,
     /// Where progress goes.
     pub progress: &'a dyn Progress,

@@ -79,7 +79,7 @@ pub fn run(planned: &Planned, arguments: &RunArguments, settings: &Settings) -> 
     rheobase_stage::require_device(&planned.plan.header.device).map_err(Failure::User)?;
     planned.plan.write(&planned.folder.join("plan.lock"))?;
     let screen = Screen::new(settings.progress);
-    let jobs = arguments.jobs.unwrap_or_else(provenance::cores).max(1);
+    let jobs = arguments.jobs.unwrap_or_else(rheobase_core::parallel::available).max(1);
     let runner = Runner {
         registry: REGISTRY,
         store: &planned.store,

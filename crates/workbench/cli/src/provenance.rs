@@ -40,11 +40,6 @@ fn git_state() -> String {
     }
 }
 
-/// Number of cores this process may use.
-pub fn cores() -> usize {
-    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
-}
-
 fn status_mib(field: &str) -> f64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     kib(&status, field) / 1024.0

@@ -71,7 +71,7 @@ pub fn failed<E: std::error::Error>(error: E) -> StageError {
 
 /// Threads for work inside a node whose result does not depend on them.
 pub fn threads() -> usize {
-    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+    rheobase_core::parallel::available()
 }
 
 /// Makes a [`Kind`] a [`Stage`].

@@ -84,6 +84,14 @@ impl Gradient {
                 network.outputs()
             )));
         }
+        let recurrent = network.layers.iter().any(|(_, layer)| matches!(layer, Layer::Recurrent { .. }));
+        if recurrent && self.route == Route::RandomFeedback {
+            return Err(Error::Unsupported {
+                rule: "feedback-alignment",
+                model: "network with a recurrent layer",
+                hint: "its error goes through time by the weights themselves; use gradient",
+            });
+        }
         let inner = network.random_feedback(&session.seed.child("feedback"), &session.device);
         if state.history.is_empty() {
             state.history.push(self.evaluate(network, &state.parameters, 0, None, &inner, session)?);

@@ -1,4 +1,4 @@
-//! One layer: dense, convolutional, or sparse as dendrites are, with its activation.
+//! One layer: dense, convolutional, sparse as dendrites are, or recurrent, with its activation.
 
 use burn::tensor::activation::{leaky_relu, relu, sigmoid, tanh};
 use burn::tensor::module::{conv2d, max_pool2d};
@@ -7,6 +7,8 @@ use burn::tensor::{Int, Tensor, TensorData};
 use rand_distr::{Distribution, StandardNormal};
 use rheobase_core::Seed;
 use serde::{Deserialize, Serialize};
+
+use crate::recurrent::{Cell, RecurrentLayer};
 
 /// The transfer function of a unit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -79,6 +81,16 @@ pub enum Layer {
         /// Transfer function.
         activation: Activation,
     },
+    /// Recurrent units that read the rows of the input from top to bottom, one in each step and all channels of it at once; weights
+    /// as in [`RecurrentLayer::weight_shape`]. Its activity is that after the last row.
+    Recurrent {
+        /// Channels, rows and columns of the input.
+        input: [usize; 3],
+        /// Kind of unit.
+        cell: Cell,
+        /// Number of units.
+        units: usize,
+    },
 }
 
 impl Layer {
@@ -86,6 +98,7 @@ impl Layer {
     pub fn output_shape(&self) -> [usize; 3] {
         match self {
             Self::Dense { outputs, .. } | Self::Sparse { outputs, .. } => [1, 1, *outputs],
+            Self::Recurrent { units, .. } => [1, 1, *units],
             Self::Conv { input, filters, kernel, stride, pool, .. } => {
                 let along = |n: usize| ((n - kernel) / stride + 1) / pool;
                 [*filters, along(input[1]), along(input[2])]
@@ -104,6 +117,7 @@ impl Layer {
             Self::Dense { inputs, outputs, .. } => vec![*inputs, *outputs],
             Self::Sparse { outputs, fan_in, .. } => vec![*outputs, *fan_in],
             Self::Conv { input, filters, kernel, .. } => vec![*filters, input[0], *kernel, *kernel],
+            Self::Recurrent { input, cell, units } => recurrent(*input, *cell, *units).weight_shape().to_vec(),
         }
     }
 
@@ -112,11 +126,21 @@ impl Layer {
         match self {
             Self::Dense { outputs, .. } | Self::Sparse { outputs, .. } => *outputs,
             Self::Conv { filters, .. } => *filters,
+            Self::Recurrent { input, cell, units } => recurrent(*input, *cell, *units).bias_length(),
+        }
+    }
+
+    /// Biases before training: zero, but for the forget gates of recurrent units.
+    pub(crate) fn initial_biases(&self, seed: &Seed) -> Vec<f32> {
+        match self {
+            Self::Recurrent { input, cell, units } => recurrent(*input, *cell, *units).initial(seed).1,
+            _ => vec![0.0; self.bias_length()],
         }
     }
 
     pub(crate) fn initial_weights(&self, seed: &Seed) -> Vec<f32> {
         let (fan_in, activation) = match self {
+            Self::Recurrent { input, cell, units } => return recurrent(*input, *cell, *units).initial(seed).0,
             Self::Dense { inputs, activation, .. } => (*inputs, activation),
             Self::Sparse { fan_in, activation, .. } => (*fan_in, activation),
             Self::Conv { input, kernel, activation, .. } => (input[0] * kernel * kernel, activation),
@@ -184,12 +208,21 @@ impl Layer {
                 let [_, filters, rows, columns] = maps.dims();
                 maps.reshape([batch, filters * rows * columns])
             }
+            Self::Recurrent { input: [channels, rows, columns], cell, units } => {
+                let layer = recurrent([*channels, *rows, *columns], *cell, *units);
+                let steps = input.reshape([batch, *channels, *rows, *columns]).permute([0, 2, 1, 3]);
+                let steps = steps.reshape([batch, *rows, channels * columns]);
+                let bias = bias.unwrap_or_else(|| Tensor::zeros([layer.bias_length()], &steps.device()));
+                let outputs = layer.outputs(steps, weight, bias, None);
+                outputs.slice([0..batch, rows - 1..*rows, 0..*units]).reshape([batch, *units])
+            }
         }
     }
 
     fn rectify_and_pool(&self, drive: Tensor<2>, batch: usize) -> Tensor<2> {
         match self {
             Self::Dense { activation, .. } | Self::Sparse { activation, .. } => activation.apply(drive),
+            Self::Recurrent { .. } => drive,
             Self::Conv { input, filters, kernel, stride, pool, activation } => {
                 let active = activation.apply(drive);
                 if *pool == 1 {
@@ -203,4 +236,8 @@ impl Layer {
             }
         }
     }
+}
+
+fn recurrent([channels, _, columns]: [usize; 3], cell: Cell, units: usize) -> RecurrentLayer {
+    RecurrentLayer { cell, inputs: channels * columns, units }
 }

@@ -4,6 +4,7 @@
 //! without knowing the layers.
 
 mod conv;
+mod conv_recurrent;
 mod dendritic;
 mod layer;
 mod mlp;
@@ -14,6 +15,7 @@ use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
 pub use conv::ConvNet;
+pub use conv_recurrent::ConvRecurrentNet;
 pub use dendritic::{Branches, DendriticNet, DendriticTree, LeafOrder, ReceptiveField};
 pub use layer::{Activation, Layer};
 pub use mlp::Mlp;
@@ -78,12 +80,12 @@ impl Network {
     }
 
     /// Initial parameters: weights normal with variance gain / inputs of a unit (He et al. 2015; gain 2 for rectifiers, 1
-    /// otherwise), biases zero.
+    /// otherwise), biases zero; those of recurrent layers as in [`crate::recurrent::RecurrentLayer::initial`].
     pub fn initial_parameters(&self, seed: &Seed) -> Vec<Vec<f32>> {
         let mut parameters = Vec::new();
         for (name, layer) in &self.layers {
             parameters.push(layer.initial_weights(&seed.child(name)));
-            parameters.push(vec![0.0; layer.bias_length()]);
+            parameters.push(layer.initial_biases(&seed.child(name)));
         }
         parameters
     }

@@ -9,6 +9,7 @@
 //! | [`network`] | structure, parameters, Dale's law, low rank, masks |
 //! | [`initial`] | spectral radius, orthogonal, balanced, ... |
 //! | [`pass`] | forward and back through time |
+//! | [`operation`] | the same loop as a differentiable operation on tensors, a layer among others |
 //! | [`loss`] | batches of trials, task losses, cost and gradient |
 //! | [`lesion`] | units silenced, clamped, noised or permuted in any window of a trial; weights removed |
 //! | [`replacement`] | what stands in for the outputs of lesioned units |
@@ -26,6 +27,7 @@ pub mod linearised;
 pub mod loss;
 pub mod network;
 pub mod nonlinearity;
+pub mod operation;
 pub mod pass;
 pub mod penalty;
 pub mod perturbation;
@@ -43,5 +45,6 @@ pub use linearised::FrozenNetwork;
 pub use loss::{Backward, Batch, Cost, Response};
 pub use network::{RecurrentNetwork, Weights, Wiring};
 pub use nonlinearity::Nonlinearity;
+pub use operation::RecurrentLayer;
 pub use penalty::Penalties;
 pub use row_reader::RowReader;

@@ -286,6 +286,16 @@ impl<'a, F: Scalar> Prepared<'a, F> {
         by_output
     }
 
+    /// Derivative of the loss by the inputs, (steps, rows, inputs).
+    pub(super) fn by_inputs(&self, errors: &Errors<F>) -> Vec<F> {
+        let (inputs, columns) = (self.network.inputs, self.network.columns());
+        let back = Packed::new(Strided::transposed(&self.weights.input, columns), columns, inputs);
+        let places = errors.by_drive.len() / columns;
+        let mut by_inputs = vec![F::ZERO; places * inputs];
+        back.multiply(Strided::rows(&errors.by_drive, columns), places, &mut by_inputs, false);
+        by_inputs
+    }
+
     fn initial_gradient(
         &self,
         chunk: &Chunk<F>,
@@ -317,6 +327,18 @@ impl<'a, F: Scalar> Prepared<'a, F> {
     }
 }
 
+/// Turns (outer, inner, width) into (inner, outer, width): from rows first to steps first and back.
+pub fn exchange<F: Scalar>(values: &[F], outer: usize, inner: usize, width: usize) -> Vec<F> {
+    let mut turned = vec![F::ZERO; values.len()];
+    for o in 0..outer {
+        for i in 0..inner {
+            let (from, to) = ((o * inner + i) * width, (i * outer + o) * width);
+            turned[to..to + width].copy_from_slice(&values[from..from + width]);
+        }
+    }
+    turned
+}
+
 fn add<F: Scalar>(target: &mut [F], other: &[F]) {
     target.iter_mut().zip(other).for_each(|(a, b)| *a += *b);
 }
@@ -324,7 +346,7 @@ fn add<F: Scalar>(target: &mut [F], other: &[F]) {
 /// Sums of the columns of rows of this length, from column `first` on.
 fn column_sums<F: Scalar>(values: &[F], columns: usize, first: usize) -> Vec<F> {
     let mut sums = vec![F::ZERO; columns - first];
-    for row in values.chunks_exact(columns) {
+    for row in values.chunks_exact(columns.max(1)) {
         add(&mut sums, &row[first..]);
     }
     sums

@@ -184,9 +184,10 @@ impl Placed {
 mod tests {
     use super::*;
     use crate::loss::SpikeLoss;
-    use crate::network::{Activation, Tcn};
+    use crate::network::{Activation, Recurrent, Tcn};
     use crate::spikes::InputSpikes;
     use rand::RngExt;
+    use rheobase_rate::recurrent::Cell;
 
     /// Random spikes and targets of two trials.
     fn batch(seed: &Seed, inputs: usize, steps: usize, heads: usize) -> (SpikeBatch, Targets<f32>) {
@@ -207,12 +208,17 @@ mod tests {
     #[test]
     fn a_device_learns_what_our_own_kernels_learn() {
         let focal = SpikeLoss::Focal { alpha: 0.25, gamma: 1.0 };
-        for (activation, spike, heads) in [
-            (Activation::Relu, SpikeLoss::CrossEntropy, 2),
-            (Activation::LeakyRelu, focal, 4),
-            (Activation::Linear, SpikeLoss::CrossEntropy, 1),
+        let tcn = |activation| Network::Tcn(Tcn { inputs: 7, width: 5, kernels: vec![6, 3, 2], activation, heads: 1 });
+        let recurrent = |cell| Network::Recurrent(Recurrent { cell, inputs: 7, units: 6, heads: 1 });
+        for (network, spike, heads) in [
+            (tcn(Activation::Relu), SpikeLoss::CrossEntropy, 2),
+            (tcn(Activation::LeakyRelu), focal, 4),
+            (tcn(Activation::Linear), SpikeLoss::CrossEntropy, 1),
+            (recurrent(Cell::Gru), SpikeLoss::CrossEntropy, 2),
+            (recurrent(Cell::Lstm), focal, 4),
         ] {
-            let network = Network::Tcn(Tcn { inputs: 7, width: 5, kernels: vec![6, 3, 2], activation, heads });
+            let network = network.with_heads(heads);
+            let what = format!("{network:?}");
             let loss = Loss { spike, voltage_weight: 0.5, dendrite_weight: 0.3, burn_in: 4, ..Loss::default() };
             let seed = Seed::root(5);
             let here = Learner::new(network, loss, &seed).unwrap().with_optimizer(Optimizer::Nadam).with_decay(0.1);
@@ -222,12 +228,12 @@ mod tests {
             for k in 0..4 {
                 let (batch, targets) = batch(&seed.child("batch").index(k), 7, 30, heads);
                 let losses = both.each_mut().map(|l| l.step(&batch, &targets, 0.01, 1).unwrap());
-                assert!((losses[0] - losses[1]).abs() < 1e-5 * losses[0], "{activation:?} {losses:?}");
+                assert!((losses[0] - losses[1]).abs() < 1e-5 * losses[0], "{what} {losses:?}");
             }
             let [(a, ma), (b, mb)] = both.map(|l| l.state().unwrap());
             let far = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
             for (((a, b), ma), mb) in a.iter().zip(&b).zip(&ma).zip(&mb) {
-                assert!(far(a, b) < 1e-4 && far(&ma.first, &mb.first) < 1e-5, "{activation:?} {}", far(a, b));
+                assert!(far(a, b) < 1e-4 && far(&ma.first, &mb.first) < 1e-5, "{what} {}", far(a, b));
                 assert_eq!((ma.steps, ma.second.len()), (mb.steps, mb.second.len()));
             }
         }

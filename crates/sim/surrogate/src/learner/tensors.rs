@@ -1,21 +1,20 @@
-//! A temporal convolutional network that learns on an accelerator: weights and optimiser memory stay there.
+//! A convolutional or recurrent network that learns on an accelerator: weights and optimiser memory stay there.
 
 use burn::tensor::{Device, Tensor};
 use rheobase_rate::optimizer::{Moments, Optimizer, TensorMoments};
 use rheobase_rate::tensors::{flat, scalar, values};
 
 use super::{Learner, State};
-use crate::Result;
 use crate::loss::{Loss, Targets};
-use crate::network::tensors::dense;
-use crate::network::{Shape, Tcn};
+use crate::network::{Network, Shape};
 use crate::spikes::SpikeBatch;
+use crate::{Error, Result};
 
 /// A surrogate that learns on a device by automatic differentiation. It agrees with [`Learner`] to rounding, not to the byte: the device
 /// decides the order of its sums.
 #[derive(Debug, Clone)]
 pub struct TensorLearner {
-    network: Tcn,
+    network: Network,
     loss: Loss,
     optimizer: Optimizer,
     decay: f64,
@@ -28,7 +27,10 @@ pub struct TensorLearner {
 impl TensorLearner {
     /// Moves a learner to a device; none if its network has no form on tensors.
     pub fn new(learner: &Learner, device: &Device) -> Option<Self> {
-        let crate::network::Network::Tcn(network) = learner.network() else { return None };
+        let network = learner.network();
+        if !network.has_tensor_form() {
+            return None;
+        }
         let moments = learner.weights.iter().zip(&learner.moments);
         Some(Self {
             network: network.clone(),
@@ -50,8 +52,10 @@ impl TensorLearner {
         let device = self.device.clone().autodiff();
         let tracked: Vec<Tensor<1>> =
             self.weights.iter().map(|w| Tensor::from_inner(w.clone()).set_require_grad(true)).collect();
-        let counts = dense(batch, self.network.kernels[0] - 1, &device);
-        let loss = self.loss.tensor(self.network.forward_tensors(&tracked, counts), targets);
+        let Some(outputs) = self.network.forward_tensors(&tracked, batch, &device) else {
+            return Err(Error::Description("this network has no form on tensors".into()));
+        };
+        let loss = self.loss.tensor(outputs, targets);
         let mut gradients = loss.backward();
         let kept = (1.0 - rate * self.decay).max(0.0);
         let parameters = self.weights.iter_mut().zip(&mut self.moments).zip(tracked).zip(&self.shapes);

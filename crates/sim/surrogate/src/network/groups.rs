@@ -17,18 +17,6 @@ pub fn group(k: usize, rows: usize) -> std::ops::Range<usize> {
     k * GROUP..(k * GROUP + GROUP).min(rows)
 }
 
-/// Turns (outer, inner, width) into (inner, outer, width).
-pub fn exchange<F: Scalar>(values: &[F], outer: usize, inner: usize, width: usize) -> Vec<F> {
-    let mut turned = vec![F::ZERO; values.len()];
-    for o in 0..outer {
-        for i in 0..inner {
-            let (from, to) = ((o * inner + i) * width, (i * outer + o) * width);
-            turned[to..to + width].copy_from_slice(&values[from..from + width]);
-        }
-    }
-    turned
-}
-
 /// The sum of what groups found, in their order, whatever thread found it.
 pub fn sum_of_parts<F: Scalar>(parts: Vec<Vec<Vec<F>>>) -> Vec<Vec<F>> {
     let mut parts = parts.into_iter();

@@ -6,7 +6,7 @@
 //! | [`elm`] | expressive leaky memory neuron |
 //! | [`recurrent`] | LSTM and GRU baselines |
 //! | [`convolution`], [`kernels`] | the loops they are made of |
-//! | [`tensors`] | the convolutional network on burn tensors, for accelerators |
+//! | [`tensors`] | convolutional and recurrent networks on burn tensors, for accelerators |
 //! | [`layers`] | what is inside in the last millisecond, and lesions |
 //! | [`stream`] | copies of a network that go on one millisecond at a time |
 

@@ -2,14 +2,14 @@
 
 use rheobase_core::{Seed, parallel};
 use rheobase_rate::recurrent::lesion::Intact;
-use rheobase_rate::recurrent::pass::{Chunk, Prepared, Trajectory};
+use rheobase_rate::recurrent::pass::{Chunk, Prepared, Trajectory, exchange};
 use rheobase_rate::recurrent::{Cell, Initial, RecurrentNetwork, Wiring, initial_parameters};
 use rheobase_rate::scalar::Scalar;
 use rheobase_task::Trial;
 use serde::{Deserialize, Serialize};
 
 use super::Shape;
-use super::groups::{exchange, group, groups, sum_of_parts};
+use super::groups::{group, groups, sum_of_parts};
 use super::layers::Lesioned;
 use crate::spikes::SpikeBatch;
 use crate::{Error, Result};

@@ -1,12 +1,15 @@
-//! The temporal convolutional network on tensors, for devices whose kernels are not our own: the same weights, the same outputs,
+//! Convolutional and recurrent networks on tensors, for devices whose kernels are not our own: the same weights, the same outputs,
 //! and a way back by automatic differentiation.
 
 use burn::tensor::activation::{leaky_relu, log_sigmoid, relu, sigmoid};
 use burn::tensor::module::conv1d;
 use burn::tensor::ops::ConvOptions;
 use burn::tensor::{Device, Tensor, TensorData};
+use rheobase_rate::recurrent::RecurrentLayer;
 use rheobase_rate::tensors::flat;
 
+use super::Network;
+use super::recurrent::Recurrent;
 use super::tcn::{Activation, Tcn};
 use crate::loss::{Loss, SpikeLoss, Targets};
 use crate::spikes::SpikeBatch;
@@ -50,6 +53,39 @@ impl Tcn {
         let bias = weights[2 * depth + 1].clone().reshape([1, self.heads]);
         let last = values.permute([0, 2, 1]).reshape([rows * steps, self.width]);
         (last.matmul(weight) + bias).reshape([rows, steps, self.heads])
+    }
+}
+
+impl Recurrent {
+    /// Outputs (rows, steps, heads) for counts of input spikes of [`dense`] without silent steps before.
+    pub fn forward_tensors(&self, weights: &[Tensor<1>], counts: Tensor<3>) -> Tensor<3> {
+        let [rows, _, steps] = counts.dims();
+        let network = self.network();
+        let layer = RecurrentLayer { cell: self.cell, inputs: self.inputs, units: self.units };
+        // In the order of the network's parameters: weights of inputs and units, one or two biases, the read-out, the start.
+        let biases = weights.len() - 5;
+        let bias = Tensor::cat(weights[2..2 + biases].to_vec(), 0);
+        let [weight, bias_out, start] = [2, 3, 4].map(|k| weights[biases + k].clone());
+        let units = layer.outputs(counts.permute([0, 2, 1]), Tensor::cat(weights[..2].to_vec(), 0), bias, Some(start));
+        let read = units.reshape([rows * steps, network.read_width()]);
+        let outputs = read.matmul(weight.reshape([network.read_width(), self.heads]));
+        (outputs + bias_out.reshape([1, self.heads])).reshape([rows, steps, self.heads])
+    }
+}
+
+impl Network {
+    /// Whether the network has a form on tensors.
+    pub fn has_tensor_form(&self) -> bool {
+        !matches!(self, Self::Elm(_))
+    }
+
+    /// Outputs (rows, steps, heads) of the network on tensors; none if it has no such form.
+    pub fn forward_tensors(&self, weights: &[Tensor<1>], batch: &SpikeBatch, device: &Device) -> Option<Tensor<3>> {
+        match self {
+            Self::Tcn(network) => Some(network.forward_tensors(weights, dense(batch, network.kernels[0] - 1, device))),
+            Self::Recurrent(network) => Some(network.forward_tensors(weights, dense(batch, 0, device))),
+            Self::Elm(_) => None,
+        }
     }
 }
 

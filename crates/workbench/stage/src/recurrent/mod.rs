@@ -12,7 +12,7 @@ mod gain_fields;
 mod lesions;
 mod lessons;
 mod model;
-mod parts;
+pub mod parts;
 mod pattern_formation;
 mod reservoir;
 mod similarity_over_time;

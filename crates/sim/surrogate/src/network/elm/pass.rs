@@ -3,9 +3,9 @@
 use std::borrow::Cow;
 
 use rheobase_rate::product::{Packed, Strided, add_transposed_product};
+use rheobase_rate::recurrent::pass::exchange;
 use rheobase_rate::scalar::Scalar;
 
-use super::super::groups::exchange;
 use super::super::kernels::{add, add_scaled, propose_back, rectify, rectify_back, remember, scale_rows, tanh};
 use super::{Elm, Layer, Uptake};
 use crate::spikes::SpikeBatch;

@@ -30,17 +30,23 @@ fn one() -> usize {
     1
 }
 
+impl ConvParameters {
+    /// As the library has it.
+    pub fn net(&self) -> ConvNet {
+        ConvNet {
+            filters: self.filters.clone(),
+            kernels: self.kernels_px.clone(),
+            first_stride: self.first_stride_px,
+            pools: self.pools.clone(),
+        }
+    }
+}
+
 impl ArchitecturePart for ConvParameters {
     fn family(&self) -> Family {
         Family::Convolutional
     }
     fn build(&self, around: &Surroundings<'_>) -> Result<Model> {
-        let net = ConvNet {
-            filters: self.filters.clone(),
-            kernels: self.kernels_px.clone(),
-            first_stride: self.first_stride_px,
-            pools: self.pools.clone(),
-        };
-        Ok(Model::feedforward(net.build(around.input, around.outputs)?, &around.seed))
+        Ok(Model::feedforward(self.net().build(around.input, around.outputs)?, &around.seed))
     }
 }

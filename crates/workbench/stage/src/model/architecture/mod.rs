@@ -1,6 +1,7 @@
 //! Architectures: one file each, one line each in [`Architecture`].
 
 mod conv;
+mod conv_recurrent;
 mod dendritic;
 mod dendritic_tree;
 mod gabor_energy;
@@ -21,6 +22,8 @@ pub enum Family {
     Dense,
     /// Layers from input to output, some convolutional.
     Convolutional,
+    /// Layers from input to output, some convolutional and one recurrent.
+    ConvRecurrent,
     /// Layers from input to output, some sparse as dendrites are.
     Dendritic,
     /// A sparse code.
@@ -61,6 +64,8 @@ registry! {
         Mlp(mlp::MlpParameters) = "mlp",
         /// Small convolutional network: layers `conv1`, `conv2`, ... and `output`.
         Conv(conv::ConvParameters) = "conv",
+        /// Convolutional layers whose maps recurrent units read row by row: layers `conv1`, ..., `recurrent` and `output`.
+        ConvRecurrent(conv_recurrent::ConvRecurrentParameters) = "conv-recurrent",
         /// Somata with dendrites with synapses (Chavlis & Poirazi 2025): layers `dendrites`, `somata` and `output`.
         Dendritic(dendritic::DendriticParameters) = "dendritic",
         /// Repeated trees of nodes from every pixel to the soma (Jones & Kording 2021): layers `tree1`, `tree2`, ... and `output`.

@@ -85,7 +85,7 @@ impl GradientParameters {
 
 impl LearningPart for GradientParameters {
     fn families(&self) -> &'static [Family] {
-        &[Family::Dense, Family::Convolutional, Family::Dendritic, Family::SparseCode]
+        &[Family::Dense, Family::Convolutional, Family::Dendritic, Family::ConvRecurrent, Family::SparseCode]
     }
     fn rule(&self) -> Option<Box<dyn LearningRule>> {
         Some(Box::new(self.along(Route::Backprop)))

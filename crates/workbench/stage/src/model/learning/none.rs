@@ -14,7 +14,14 @@ pub struct NoneParameters {}
 
 impl LearningPart for NoneParameters {
     fn families(&self) -> &'static [Family] {
-        &[Family::Dense, Family::Convolutional, Family::Dendritic, Family::SparseCode, Family::LinearCode]
+        &[
+            Family::Dense,
+            Family::Convolutional,
+            Family::Dendritic,
+            Family::ConvRecurrent,
+            Family::SparseCode,
+            Family::LinearCode,
+        ]
     }
     fn rule(&self) -> Option<Box<dyn LearningRule>> {
         None

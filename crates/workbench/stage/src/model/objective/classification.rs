@@ -37,7 +37,7 @@ pub struct CrossEntropy(pub ClassificationParameters);
 
 impl ObjectivePart for CrossEntropy {
     fn families(&self) -> &'static [Family] {
-        &[Family::Dense, Family::Convolutional, Family::Dendritic]
+        &[Family::Dense, Family::Convolutional, Family::Dendritic, Family::ConvRecurrent]
     }
     fn objective(&self) -> RateObjective {
         self.0.with(Task::CrossEntropy)
@@ -51,7 +51,7 @@ pub struct SquaredError(pub ClassificationParameters);
 
 impl ObjectivePart for SquaredError {
     fn families(&self) -> &'static [Family] {
-        &[Family::Dense, Family::Convolutional, Family::Dendritic]
+        &[Family::Dense, Family::Convolutional, Family::Dendritic, Family::ConvRecurrent]
     }
     fn objective(&self) -> RateObjective {
         self.0.with(Task::SquaredError)
