@@ -88,11 +88,11 @@ impl RecurrentLayer {
         let of_inputs = weight.clone().slice([0..self.inputs, 0..columns]);
         let recurrent = weight.slice([self.inputs..self.inputs + units, 0..columns]);
         let outer = inputs.reshape([rows * steps, self.inputs]).matmul(of_inputs)
-            + bias.clone().slice([0..columns]).reshape([1, columns]);
+            + bias.clone().slice(0..columns).reshape([1, columns]);
         let outer = outer.reshape([rows, steps, columns]);
         let inner = self.cell.has_separate_drives().then(|| {
             let silent = Tensor::<2>::zeros([1, columns - units], &device);
-            Tensor::cat(vec![silent, bias.slice([columns..columns + units]).reshape([1, units])], 1)
+            Tensor::cat(vec![silent, bias.slice(columns..columns + units).reshape([1, units])], 1)
         });
         let length = self.state_length();
         let start = start.reshape([1, length]).repeat_dim(0, rows);
