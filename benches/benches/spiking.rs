@@ -32,21 +32,20 @@ fn single(mut network: NetworkDescription) -> NetworkDescription {
 }
 
 fn networks(c: &mut Criterion) {
-    second(c, "coba-4000/single", &single(benchmarks::coba(4000)), 1);
-    second(c, "cuba-4000/single", &single(benchmarks::cuba(4000)), 1);
-    second(c, "coba-40000/single", &single(benchmarks::coba(40_000)), 1);
-    second(c, "brunel-12500/single", &single(benchmarks::brunel(12_500, 5.0, 2.0)), 1);
-    second(c, "hodgkin-huxley-4000/single", &single(benchmarks::hodgkin_huxley(4000)), 1);
-    second(c, "hodgkin-huxley-4000/1", &benchmarks::hodgkin_huxley(4000), 1);
-    second(c, "lognormal-12000/single", &single(benchmarks::lognormal()), 1);
-    second(c, "lognormal-12000/1", &benchmarks::lognormal(), 1);
-    second(c, "coba-4000/1", &benchmarks::coba(4000), 1);
-    second(c, "coba-4000/2", &benchmarks::coba(4000), 2);
-    second(c, "cuba-4000/1", &benchmarks::cuba(4000), 1);
-    second(c, "coba-40000/1", &benchmarks::coba(40_000), 1);
-    second(c, "coba-40000/2", &benchmarks::coba(40_000), 2);
-    second(c, "brunel-12500/1", &benchmarks::brunel(12_500, 5.0, 2.0), 1);
-    second(c, "brunel-12500/2", &benchmarks::brunel(12_500, 5.0, 2.0), 2);
+    let networks = [
+        ("coba-4000", benchmarks::coba(4000)),
+        ("cuba-4000", benchmarks::cuba(4000)),
+        ("coba-40000", benchmarks::coba(40_000)),
+        ("brunel-12500", benchmarks::brunel(12_500, 5.0, 2.0)),
+        ("hodgkin-huxley-4000", benchmarks::hodgkin_huxley(4000)),
+        ("lognormal-12000", benchmarks::lognormal()),
+    ];
+    for (name, network) in networks {
+        for threads in [1, 2] {
+            second(c, &format!("{name}/single/{threads}"), &single(network.clone()), threads);
+            second(c, &format!("{name}/double/{threads}"), &network, threads);
+        }
+    }
 }
 
 /// Cost of an event as the network grows at the same number of inputs and the same rate of events.

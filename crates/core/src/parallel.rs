@@ -21,24 +21,23 @@ pub fn map<T: Send>(count: usize, threads: usize, f: impl Fn(usize) -> T + Sync)
         return (0..count).map(f).collect();
     }
     let next = AtomicUsize::new(0);
-    let mut parts: Vec<Vec<(usize, T)>> = std::thread::scope(|scope| {
-        let workers: Vec<_> = (0..threads)
-            .map(|_| {
-                scope.spawn(|| {
-                    let mut done = Vec::new();
-                    loop {
-                        let index = next.fetch_add(1, Ordering::Relaxed);
-                        if index >= count {
-                            return done;
-                        }
-                        done.push((index, f(index)));
-                    }
-                })
-            })
-            .collect();
-        workers.into_iter().map(|worker| worker.join().expect("a piece of parallel work panicked")).collect()
+    let work = || {
+        let mut done = Vec::new();
+        loop {
+            let index = next.fetch_add(1, Ordering::Relaxed);
+            if index >= count {
+                return done;
+            }
+            done.push((index, f(index)));
+        }
+    };
+    // The caller works, too: if it only waited, the last thread would start on a core that is taken, and stay there for a while.
+    let mut all: Vec<(usize, T)> = std::thread::scope(|scope| {
+        let workers: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
+        let mut all = work();
+        all.extend(workers.into_iter().flat_map(|w| w.join().expect("a piece of parallel work panicked")));
+        all
     });
-    let mut all: Vec<(usize, T)> = parts.drain(..).flatten().collect();
     all.sort_by_key(|(index, _)| *index);
     all.into_iter().map(|(_, value)| value).collect()
 }
@@ -69,16 +68,18 @@ pub fn for_each_chunk<T: Send>(values: &mut [T], length: usize, threads: usize, 
         return values.chunks_mut(length).enumerate().for_each(|(index, chunk)| f(index, chunk));
     }
     let rest = Mutex::new(values.chunks_mut(length).enumerate());
-    std::thread::scope(|scope| {
-        for _ in 0..threads {
-            scope.spawn(|| {
-                loop {
-                    let next = rest.lock().expect("no piece holds the lock").next();
-                    let Some((index, chunk)) = next else { return };
-                    f(index, chunk);
-                }
-            });
+    let work = || {
+        loop {
+            let next = rest.lock().expect("no piece holds the lock").next();
+            let Some((index, chunk)) = next else { return };
+            f(index, chunk);
         }
+    };
+    std::thread::scope(|scope| {
+        (1..threads).for_each(|_| {
+            scope.spawn(work);
+        });
+        work();
     });
 }
 

@@ -1,10 +1,11 @@
 //! The shards of a network and the threads that move them, in one precision.
 
-use rheobase_core::Seed;
+use std::sync::{Mutex, PoisonError};
 
-use super::barrier::Barrier;
-use super::mailbox::Mailbox;
-use super::shard::{Mail, Shard, Synapses};
+use rheobase_core::{Seed, parallel};
+
+use super::crew::{Crew, Round};
+use super::shard::{Shard, Synapses};
 use super::snapshot::Snapshot;
 use crate::network::{NetworkDescription, Precision, Weights};
 use crate::{Error, Float, Result};
@@ -48,7 +49,11 @@ pub(super) enum Quantity {
     Receptor(usize),
 }
 
-pub(super) struct Shards<F>(pub Vec<Shard<F>>);
+/// The shards, and the threads that move them if there are several.
+pub(super) struct Shards<F> {
+    shards: Vec<Shard<F>>,
+    crew: Option<Mutex<Crew<F>>>,
+}
 
 /// Builds a network's shards, each on its thread.
 pub(super) fn build(network: &NetworkDescription, seed: &Seed, threads: usize) -> Result<Box<dyn Engine>> {
@@ -61,19 +66,7 @@ pub(super) fn build(network: &NetworkDescription, seed: &Seed, threads: usize) -
 impl<F: Float> Shards<F> {
     fn build(network: &NetworkDescription, seed: &Seed, threads: usize) -> Result<Self> {
         let build = |index: usize| Shard::build(network, seed, index, threads);
-        let shards: Result<Vec<Shard<F>>> = if threads == 1 {
-            build(0).map(|shard| vec![shard])
-        } else {
-            std::thread::scope(|scope| {
-                let build = &build;
-                let running: Vec<_> = (0..threads).map(|i| scope.spawn(move || build(i))).collect();
-                running
-                    .into_iter()
-                    .map(|t| t.join().unwrap_or_else(|_| Err(Error::Description("building a shard failed".into()))))
-                    .collect()
-            })
-        };
-        let mut shards = shards?;
+        let mut shards = parallel::try_map(threads, threads, build)?;
         // Every shard keeps events for as many steps as the longest delay of all.
         let longest = shards.iter().map(Shard::longest_delay).max().unwrap_or(1);
         shards.iter_mut().for_each(|s| s.make_room(longest));
@@ -82,70 +75,49 @@ impl<F: Float> Shards<F> {
             let delays = shards.iter().filter_map(|s| s.delays_of(k)).reduce(|a, b| [a[0].min(b[0]), a[1].max(b[1])]);
             shards.iter_mut().for_each(|s| s.make_room_for_plasticity(k, delays.unwrap_or([1, 1])));
         }
-        Ok(Self(shards))
+        let crew = (threads > 1).then(|| Mutex::new(Crew::new(&shards)));
+        Ok(Self { shards, crew })
     }
 }
 
 impl<F: Float> Engine for Shards<F> {
     fn run_steps(&mut self, first: u64, steps: u64, keep_spikes: bool) {
-        if let [shard] = &mut self.0[..] {
+        if let Some(crew) = &mut self.crew {
+            let crew = crew.get_mut().unwrap_or_else(PoisonError::into_inner);
+            return crew.run(&mut self.shards, Round { first, steps, keep_spikes });
+        }
+        for shard in &mut self.shards {
             for step in first..first + steps {
                 let mail = shard.advance(step, keep_spikes);
                 shard.deliver(step, 0, std::iter::once(&mail));
                 shard.keep(mail);
             }
-            return;
         }
-        let threads = self.0.len();
-        // Two boxes for each shard: while one is read the next step's spikes go into the other.
-        let mailbox = |shard: &Shard<F>| Mailbox::new(shard.parts.iter().map(|p| p.len));
-        let boxes: Vec<[Mailbox; 2]> = self.0.iter().map(|s| [mailbox(s), mailbox(s)]).collect();
-        let barrier = Barrier::new(threads);
-        let (boxes, barrier) = (&boxes, &barrier);
-        std::thread::scope(|scope| {
-            for (index, shard) in self.0.iter_mut().enumerate() {
-                scope.spawn(move || {
-                    let mut all: Vec<Mail> = vec![Mail::new(); threads];
-                    for step in first..first + steps {
-                        let parity = (step & 1) as usize;
-                        all[index] = shard.advance(step, keep_spikes);
-                        // Nobody else touches this box now: its readers have passed the barrier of the step between.
-                        boxes[index][parity].post(&all[index]);
-                        barrier.wait(index, step - first + 1);
-                        for (other, mail) in all.iter_mut().enumerate().filter(|(other, _)| *other != index) {
-                            boxes[other][parity].read(mail);
-                        }
-                        shard.deliver(step, index, all.iter());
-                        shard.keep(std::mem::take(&mut all[index]));
-                    }
-                });
-            }
-        });
     }
 
     fn synapses(&self) -> (usize, usize) {
-        self.0.iter().map(Shard::synapses).fold((0, 0), |a, b| (a.0 + b.0, a.1 + b.1))
+        self.shards.iter().map(Shard::synapses).fold((0, 0), |a, b| (a.0 + b.0, a.1 + b.1))
     }
 
     fn delivered(&self) -> u64 {
-        self.0.iter().map(|s| s.delivered).sum()
+        self.shards.iter().map(|s| s.delivered).sum()
     }
 
     fn spiked(&self, population: usize) -> u64 {
-        self.0.iter().map(|s| s.spiked[population]).sum()
+        self.shards.iter().map(|s| s.spiked[population]).sum()
     }
 
     fn spikes(&self, population: usize) -> Vec<&[(u64, u32)]> {
-        self.0.iter().map(|s| &s.spikes[population][..]).collect()
+        self.shards.iter().map(|s| &s.spikes[population][..]).collect()
     }
 
     fn forget_spikes(&mut self) {
-        self.0.iter_mut().flat_map(|s| &mut s.spikes).for_each(Vec::clear);
+        self.shards.iter_mut().flat_map(|s| &mut s.spikes).for_each(Vec::clear);
     }
 
     fn values(&self, population: usize, what: Quantity) -> Vec<f64> {
         let mut all = Vec::new();
-        for part in self.0.iter().map(|s| &s.parts[population]) {
+        for part in self.shards.iter().map(|s| &s.parts[population]) {
             let values = match what {
                 Quantity::Voltage => &part.v,
                 Quantity::Slow(k) => &part.slow[k],
@@ -158,7 +130,7 @@ impl<F: Float> Engine for Shards<F> {
 
     fn synapses_of(&self, projection: usize, step: u64) -> Vec<(u32, u32, f32)> {
         let mut all = Vec::new();
-        for shard in &self.0 {
+        for shard in &self.shards {
             let incoming = &shard.incoming[projection];
             let Synapses::Stored(rows) = &incoming.synapses else { continue };
             let first = shard.parts[incoming.to].first as u32;
@@ -178,7 +150,7 @@ impl<F: Float> Engine for Shards<F> {
     }
 
     fn fire(&mut self, population: usize, step: u64, neurons: &[u32]) {
-        for part in self.0.iter_mut().map(|s| &mut s.parts[population]) {
+        for part in self.shards.iter_mut().map(|s| &mut s.parts[population]) {
             let own = part.first..part.first + part.len;
             part.given.clear();
             part.given.extend(neurons.iter().filter(|n| own.contains(&(**n as usize))).map(|n| (step, *n)));
@@ -186,7 +158,7 @@ impl<F: Float> Engine for Shards<F> {
     }
 
     fn set_rates(&mut self, population: usize, rates_hz: &[f64]) -> Result<()> {
-        for part in self.0.iter_mut().map(|s| &mut s.parts[population]) {
+        for part in self.shards.iter_mut().map(|s| &mut s.parts[population]) {
             let (first, len) = (part.first, part.len);
             let Some(processes) = &mut part.processes else {
                 return Err(Error::Description("only populations of point processes (renewal) have rates".into()));
@@ -197,7 +169,7 @@ impl<F: Float> Engine for Shards<F> {
     }
 
     fn reward(&mut self, projection: usize, size: f64, step: u64) {
-        for incoming in self.0.iter_mut().map(|s| &mut s.incoming[projection]) {
+        for incoming in self.shards.iter_mut().map(|s| &mut s.incoming[projection]) {
             if let (Some(plastic), Synapses::Stored(rows)) = (&mut incoming.plastic, &mut incoming.synapses) {
                 plastic.give(rows, size, step);
             }
@@ -205,14 +177,14 @@ impl<F: Float> Engine for Shards<F> {
     }
 
     fn require_finite(&self, network: &NetworkDescription, time_ms: f64) -> Result<()> {
-        self.0.iter().try_for_each(|s| s.require_finite(network, time_ms))
+        self.shards.iter().try_for_each(|s| s.require_finite(network, time_ms))
     }
 
     fn snapshot(&self, network: &NetworkDescription, steps: u64) -> Snapshot {
-        Snapshot::of(&self.0, network, steps)
+        Snapshot::of(&self.shards, network, steps)
     }
 
     fn restore(&mut self, snapshot: &Snapshot) -> Result<()> {
-        snapshot.restore(&mut self.0)
+        snapshot.restore(&mut self.shards)
     }
 }

@@ -8,8 +8,8 @@
 //! added in the order of projections and sources whatever the number of shards, so that the bytes are the same.
 
 mod access;
-mod barrier;
 mod companion;
+mod crew;
 mod delivery;
 mod engine;
 mod kernels;
