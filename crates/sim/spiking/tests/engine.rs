@@ -74,6 +74,20 @@ fn a_resumed_network_goes_on_as_if_nothing_had_happened_on_any_number_of_threads
     assert!(Simulation::resume(&varied(), &Seed::root(7), 1, &other.snapshot()).is_err());
 }
 
+/// Threads stay between runs: what one run leaves in a mailbox must not be read in the next.
+#[test]
+fn a_network_moved_piece_by_piece_is_the_one_moved_at_once() {
+    let network = varied();
+    let straight = run(&network, 1, 80.0);
+    for threads in [2, 3] {
+        let mut simulation = Simulation::new(&network, &Seed::root(7), threads).unwrap();
+        for piece_ms in [0.1, 12.3, 0.1, 0.2, 29.8, 37.5] {
+            simulation.run_ms(piece_ms, &Silent).unwrap();
+        }
+        assert!(spikes(&simulation, &network) == straight, "{threads} threads");
+    }
+}
+
 #[test]
 fn single_precision_changes_spikes_but_not_rates() {
     let mut network = brunel(2500, 5.0, 2.0);
