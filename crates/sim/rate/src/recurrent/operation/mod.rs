@@ -1,7 +1,7 @@
 //! The recurrent loop as one differentiable operation on tensors: a recurrent layer between layers of other kinds.
 //!
 //! On the CPU the operation is the fused loop of [`pass`](super::pass) with its hand-written way back, registered with burn's automatic
-//! differentiation ([`fused`]). On other devices, and for checks, the same layer is composed of tensor products step by step ([`composed`]).
+//! differentiation (`fused`). On other devices, and for checks, the same layer is composed of tensor products step by step (`composed`).
 
 mod composed;
 mod fused;
