@@ -90,8 +90,9 @@ fn a_second_run_is_cached_and_a_changed_ablation_reruns_only_itself() {
 #[test]
 fn kill_9_in_mid_training_resumes_to_the_bytes_of_an_uninterrupted_run_with_one_job() {
     let (killed, whole) = (workplace(), workplace());
+    // A checkpoint is left once a second: several seconds of training on any machine.
     for place in [&killed, &whole] {
-        place.write("small.toml", &pipeline(120));
+        place.write("small.toml", &pipeline(500));
     }
     let mut child = killed.command(&["run", "small.toml", "--jobs", "2"]).spawn().unwrap();
     let scratch = killed.path().join("reports/store/scratch");
@@ -100,7 +101,7 @@ fn kill_9_in_mid_training_resumes_to_the_bytes_of_an_uninterrupted_run_with_one_
         folders.into_iter().any(|f| f.path().join("checkpoint").exists())
     };
     let deadline = Instant::now() + Duration::from_secs(120);
-    while !checkpoint() && Instant::now() < deadline {
+    while !checkpoint() && child.try_wait().unwrap().is_none() && Instant::now() < deadline {
         std::thread::sleep(Duration::from_millis(20));
     }
     assert!(checkpoint(), "training ended before it left a checkpoint");
