@@ -3,7 +3,7 @@
 use rheobase_core::{Seed, parallel};
 use rheobase_rate::recurrent::lesion::Intact;
 use rheobase_rate::recurrent::pass::{Chunk, Prepared, Trajectory, exchange};
-use rheobase_rate::recurrent::{Cell, Initial, RecurrentNetwork, Wiring, initial_parameters};
+use rheobase_rate::recurrent::{Cell, Initial, RecurrentLayer, RecurrentNetwork, initial_parameters};
 use rheobase_rate::scalar::Scalar;
 use rheobase_task::Trial;
 use serde::{Deserialize, Serialize};
@@ -38,18 +38,13 @@ impl<F: Scalar> Tape<F> {
 }
 
 impl Recurrent {
+    /// The units alone.
+    pub(super) fn layer(&self) -> RecurrentLayer {
+        RecurrentLayer { cell: self.cell, inputs: self.inputs, units: self.units }
+    }
+
     pub(super) fn network(&self) -> RecurrentNetwork {
-        RecurrentNetwork {
-            cell: self.cell,
-            inputs: self.inputs,
-            units: self.units,
-            outputs: self.heads,
-            bottleneck: 0,
-            encoder: 0,
-            wiring: Wiring::Free,
-            masked: false,
-            noise_sd: 0.0,
-        }
+        self.layer().network(self.heads)
     }
 
     /// Refuses what cannot be.

@@ -5,7 +5,6 @@ use burn::tensor::activation::{leaky_relu, log_sigmoid, relu, sigmoid};
 use burn::tensor::module::conv1d;
 use burn::tensor::ops::ConvOptions;
 use burn::tensor::{Device, Tensor, TensorData};
-use rheobase_rate::recurrent::RecurrentLayer;
 use rheobase_rate::tensors::flat;
 
 use super::Network;
@@ -60,15 +59,14 @@ impl Recurrent {
     /// Outputs (rows, steps, heads) for counts of input spikes of [`dense`] without silent steps before.
     pub fn forward_tensors(&self, weights: &[Tensor<1>], counts: Tensor<3>) -> Tensor<3> {
         let [rows, _, steps] = counts.dims();
-        let network = self.network();
-        let layer = RecurrentLayer { cell: self.cell, inputs: self.inputs, units: self.units };
         // In the order of the network's parameters: weights of inputs and units, one or two biases, the read-out, the start.
         let biases = weights.len() - 5;
         let bias = Tensor::cat(weights[2..2 + biases].to_vec(), 0);
         let [weight, bias_out, start] = [2, 3, 4].map(|k| weights[biases + k].clone());
-        let units = layer.outputs(counts.permute([0, 2, 1]), Tensor::cat(weights[..2].to_vec(), 0), bias, Some(start));
-        let read = units.reshape([rows * steps, network.read_width()]);
-        let outputs = read.matmul(weight.reshape([network.read_width(), self.heads]));
+        let units =
+            self.layer().outputs(counts.permute([0, 2, 1]), Tensor::cat(weights[..2].to_vec(), 0), bias, Some(start));
+        let read = units.reshape([rows * steps, self.units]);
+        let outputs = read.matmul(weight.reshape([self.units, self.heads]));
         (outputs + bias_out.reshape([1, self.heads])).reshape([rows, steps, self.heads])
     }
 }

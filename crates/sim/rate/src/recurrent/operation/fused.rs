@@ -113,7 +113,7 @@ impl Tape {
         let found = [dims[2], weight.len(), bias.len(), start.len()];
         assert_eq!(found, expected, "inputs, weights, biases and start of a recurrent layer");
         let shape = [dims[0], dims[1]];
-        let network = layer.network();
+        let network = layer.network(0);
         let recurrent = weight.split_off(layer.inputs * layer.columns());
         let inner = bias.split_off(layer.columns());
         let mut parameters = vec![weight, recurrent, bias];
@@ -145,7 +145,7 @@ impl Tape {
     /// From the derivative by the outputs, (rows, steps, units).
     fn backward(&self, by_outputs: &[f32], by_inputs: bool) -> Derivatives {
         let layer = self.layer;
-        let network = layer.network();
+        let network = layer.network(0);
         let prepared = Prepared::new(&network, &self.parameters);
         let block = self.shape[1] * layer.units;
         let parts = parallel::map(self.groups.len(), parallel::available(), |k| {

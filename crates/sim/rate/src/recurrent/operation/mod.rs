@@ -45,16 +45,16 @@ impl RecurrentLayer {
 
     /// Variables that decide the future: the units' states, after their outputs where these are other variables.
     pub fn state_length(&self) -> usize {
-        self.network().state_length()
+        self.network(0).state_length()
     }
 
-    /// The layer as a network without outputs.
-    fn network(&self) -> RecurrentNetwork {
+    /// The layer as a network with so many linear outputs.
+    pub fn network(&self, outputs: usize) -> RecurrentNetwork {
         RecurrentNetwork {
             cell: self.cell,
             inputs: self.inputs,
             units: self.units,
-            outputs: 0,
+            outputs,
             bottleneck: 0,
             encoder: 0,
             wiring: Wiring::Free,
@@ -68,7 +68,7 @@ impl RecurrentLayer {
     /// # Errors
     /// With what is wrong and what would be right.
     pub fn check(&self) -> Result<()> {
-        RecurrentNetwork { outputs: 1, ..self.network() }.check()
+        self.network(1).check()
     }
 
     /// Weights and biases before training, as those of any recurrent network.
@@ -76,8 +76,7 @@ impl RecurrentLayer {
     /// # Panics
     /// If the layer does not pass [`Self::check`].
     pub fn initial(&self, seed: &Seed) -> (Vec<f32>, Vec<f32>) {
-        let network = RecurrentNetwork { outputs: 1, ..self.network() };
-        let drawn = initial_parameters(&network, &Initial::Uniform {}, 1.0, None, None, seed);
+        let drawn = initial_parameters(&self.network(1), &Initial::Uniform {}, 1.0, None, None, seed);
         let mut drawn = drawn.expect("a layer that was checked").into_iter();
         let mut next = || drawn.next().unwrap_or_default();
         let weight = [next(), next()].concat();
