@@ -4,7 +4,7 @@
 //!
 //! | module | part | what |
 //! |---|---|---|
-//! | [`network`] | architecture | feed-forward networks: multi-layer perceptron, small convolutional network |
+//! | [`network`] | architecture | feed-forward networks: multi-layer perceptron, small convolutional network, one with a recurrent layer, dendritic ones |
 //! | [`code`] | architecture | sparse code, linear code (PCA, ICA), fixed Gabor-energy model of V1 |
 //! | [`objective`] | objective | cross-entropy, squared error, reconstruction with sparsity, independence; penalties |
 //! | [`learning`] | learning rule | gradient (SGD, Adam), feedback alignment, Hebb, Oja, eigenvectors, FastICA |
