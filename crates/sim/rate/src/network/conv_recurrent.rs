@@ -1,9 +1,9 @@
 //! Convolutional layers whose maps a recurrent layer reads row by row: layers `conv1`, `conv2`, ..., `recurrent`, and a linear `output` of
 //! what the units do after the last row.
 
+use crate::Result;
 use crate::network::{Activation, ConvNet, Layer, Network};
 use crate::recurrent::{Cell, RecurrentLayer};
-use crate::{Error, Result};
 
 /// Description of such a network.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,9 +22,6 @@ impl ConvRecurrentNet {
     /// # Errors
     /// If the convolutional layers do not fit, or there are no recurrent units.
     pub fn build(&self, input: [usize; 3], outputs: usize) -> Result<Network> {
-        if self.units == 0 {
-            return Err(Error::Architecture("a recurrent layer needs at least one unit, found 0".into()));
-        }
         let mut network = self.conv.build(input, outputs)?;
         network.layers.pop();
         let maps = network.layers.last().map_or(input, |(_, layer)| layer.output_shape());

@@ -82,7 +82,7 @@ pub enum Layer {
         activation: Activation,
     },
     /// Recurrent units that read the rows of the input from top to bottom, one in each step and all channels of it at once; weights
-    /// as in [`RecurrentLayer::weight_shape`]. Its activity is that after the last row.
+    /// as in [`RecurrentLayer::weight_shape`]. Its activity, and so what a lesion changes, is that after the last row.
     Recurrent {
         /// Channels, rows and columns of the input.
         input: [usize; 3],

@@ -30,7 +30,7 @@ pub(super) struct Mailbox {
     bell: Condvar,
 }
 
-/// Looks at the number before a reader goes to sleep: a tenth of a millisecond, many times what a balanced step lets it wait. Two threads
+/// Looks at the number before a reader goes to sleep: some tenths of a millisecond, many times what a balanced step of a small network lets it wait. Two threads
 /// that the system has put onto one core would otherwise keep each other waiting until it next looks, for milliseconds;
 /// who is woken up gets a core that is free.
 pub(super) const LOOKS: u32 = 8000;

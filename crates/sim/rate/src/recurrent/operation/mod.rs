@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::cell::Cell;
 use super::initial::{Initial, initial_parameters};
 use super::network::{RecurrentNetwork, Wiring};
-use crate::Result;
+use crate::{Error, Result};
 use fused::FusedLoop;
 
 /// Recurrent units without a read-out.
@@ -68,6 +68,9 @@ impl RecurrentLayer {
     /// # Errors
     /// With what is wrong and what would be right.
     pub fn check(&self) -> Result<()> {
+        if self.units == 0 {
+            return Err(Error::Architecture("a recurrent layer needs at least one unit, found 0".into()));
+        }
         self.network(1).check()
     }
 
