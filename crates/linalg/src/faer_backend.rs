@@ -1,9 +1,14 @@
 //! Decompositions by faer, on one thread so that results are reproducible to the bit.
 
+use faer::dyn_stack::{MemBuffer, MemStack};
+use faer::linalg::cholesky::llt::factor::{self, LltRegularization};
+use faer::linalg::cholesky::llt::inverse;
 use faer::linalg::solvers::{Eigen, Llt, PartialPivLu, Qr, SelfAdjointEigen, Solve, Svd as FaerSvd};
-use faer::{Mat, MatRef, Side};
+use faer::reborrow::{Reborrow, ReborrowMut};
+use faer::{Mat, MatMut, MatRef, Par, Side, Spec};
 use ndarray::{Array1, Array2, ArrayView2};
 
+use crate::products::mirror_lower;
 use crate::{Eig, Eigh, Error, Result, Svd};
 
 fn to_faer(a: ArrayView2<'_, f64>) -> Mat<f64> {
@@ -48,6 +53,28 @@ pub fn eig(a: ArrayView2<'_, f64>) -> Result<Eig> {
 pub fn cholesky(a: ArrayView2<'_, f64>) -> Result<Array2<f64>> {
     let llt = Llt::new(to_faer(a).as_ref(), Side::Lower).map_err(|_| Error::NotPositiveDefinite)?;
     Ok(to_ndarray(llt.L()))
+}
+
+pub fn inverse_positive_definite(a: ArrayView2<'_, f64>) -> Result<Array2<f64>> {
+    let n = a.nrows();
+    let needed = factor::cholesky_in_place_scratch::<f64>(n, Par::Seq, Spec::default());
+    let mut memory = MemBuffer::new(needed.or(inverse::inverse_scratch::<f64>(n, Par::Seq)));
+    // The rows of a symmetric matrix are its columns, so it is factored where it lies.
+    let mut factor: Vec<f64> = a.iter().copied().collect();
+    let mut columns = MatMut::from_column_major_slice_mut(&mut factor, n, n);
+    factor::cholesky_in_place(
+        columns.rb_mut(),
+        LltRegularization::default(),
+        Par::Seq,
+        MemStack::new(&mut memory),
+        Spec::default(),
+    )
+    .map_err(|_| Error::NotPositiveDefinite)?;
+    let mut found = vec![0.0; n * n];
+    let target = MatMut::from_row_major_slice_mut(&mut found, n, n);
+    inverse::inverse(target, columns.rb(), Par::Seq, MemStack::new(&mut memory));
+    mirror_lower(&mut found, n);
+    Ok(Array2::from_shape_vec((n, n), found).expect("n x n values"))
 }
 
 pub fn solve(a: ArrayView2<'_, f64>, b: ArrayView2<'_, f64>) -> Result<Array2<f64>> {

@@ -1,7 +1,7 @@
 //! Decompositions by the system's LAPACK (OpenBLAS) through ndarray-linalg.
 
 use ndarray::{Array2, ArrayView2};
-use ndarray_linalg::{Cholesky, Eig as _, Eigh as _, FactorizeInto, JobSvd, QR, SVDDC, Solve, UPLO};
+use ndarray_linalg::{Cholesky, Eig as _, Eigh as _, FactorizeInto, InverseC, JobSvd, QR, SVDDC, Solve, UPLO};
 
 use crate::{Complex, Eig, Eigh, Error, Result, Svd};
 
@@ -32,6 +32,10 @@ pub fn eig(a: ArrayView2<'_, f64>) -> Result<Eig> {
 
 pub fn cholesky(a: ArrayView2<'_, f64>) -> Result<Array2<f64>> {
     a.to_owned().cholesky(UPLO::Lower).map_err(|_| Error::NotPositiveDefinite)
+}
+
+pub fn inverse_positive_definite(a: ArrayView2<'_, f64>) -> Result<Array2<f64>> {
+    a.to_owned().invc().map_err(|_| Error::NotPositiveDefinite)
 }
 
 pub fn solve(a: ArrayView2<'_, f64>, b: ArrayView2<'_, f64>) -> Result<Array2<f64>> {

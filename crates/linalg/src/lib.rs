@@ -8,6 +8,7 @@
 //! | [`eig`] | A V = V diag(w), complex | Jacobians |
 //! | [`cholesky`] | A = L Lt, A positive definite | whitening, solves |
 //! | [`solve`] | A X = B | square systems |
+//! | [`inverse_positive_definite`] | A^-1 by Cholesky | the whole of a hat matrix |
 //! | [`gram`], [`transposed_product`], [`product`], [`joint_products`] | X'X, A'B, A B, all of a pair | covariances, alignments |
 //! | [`solve_positive_definite`], [`solve_lower`] | by Cholesky factors | ridge, whitening |
 //! | [`symmetric_function`] | V f(w) V' | roots of covariances |
@@ -32,7 +33,7 @@ use faer_backend as backend;
 use lapack_backend as backend;
 
 pub use error::{Error, Result};
-pub use products::{JointProducts, gram, joint_products, product, transposed_product};
+pub use products::{JointProducts, gram, gram_on, joint_products, product, transposed_product};
 pub use triangular::{solve_lower, solve_lower_transposed, solve_positive_definite, symmetric_function};
 
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
@@ -186,6 +187,19 @@ pub fn cholesky(a: ArrayView2<'_, f64>) -> Result<Array2<f64>> {
     backend::cholesky(a)
 }
 
+/// Inverse of a symmetric positive definite matrix, exactly symmetric; only one of its triangles is read.
+///
+/// # Errors
+/// If the matrix is not square, not finite or not positive definite.
+pub fn inverse_positive_definite(a: ArrayView2<'_, f64>) -> Result<Array2<f64>> {
+    require_square(a)?;
+    require_finite(a)?;
+    if a.is_empty() {
+        return Ok(Array2::zeros((0, 0)));
+    }
+    backend::inverse_positive_definite(a)
+}
+
 /// Solves A X = B for square A by LU with partial pivoting.
 ///
 /// # Errors
@@ -269,6 +283,10 @@ mod agreement {
             assert!(close(
                 &faer_backend::cholesky(positive.view()).unwrap(),
                 &lapack_backend::cholesky(positive.view()).unwrap()
+            ));
+            assert!(close(
+                &faer_backend::inverse_positive_definite(positive.view()).unwrap(),
+                &lapack_backend::inverse_positive_definite(positive.view()).unwrap()
             ));
             let b = matrix(n, 2);
             assert!(close(

@@ -4,7 +4,12 @@
 //! of the result stays in registers over a block. A block is packed once, whatever products it takes part in. Every element is one chain of
 //! fused multiply-adds in the order of the rows, so its bytes depend neither on the tile nor on the width of the machine's vectors.
 
+use std::ops::Range;
+
+use rheobase_core::parallel;
 use rheobase_core::vectorised::{Kernel, has_512_bits, vectorised};
+
+use crate::products::mirror_lower;
 
 /// Columns of a panel, and of a tile of the result either way: three vectors of 512 bits, six of 256.
 const WIDTH: usize = 24;
@@ -35,11 +40,22 @@ pub fn transposed(a: &[f64], m: usize, b: &[f64], n: usize) -> Vec<f64> {
     product.whole()
 }
 
-/// X'X for X (rows, n): (n, n).
-pub fn symmetric(x: &[f64], n: usize) -> Vec<f64> {
-    let mut product = Tiles::new(n, n);
-    tiled(Blocks { a: (x, n), b: (&[], 0), aa: Some(&mut product), ab: None, bb: None, sums: None });
-    product.mirrored()
+/// X'X for X (rows, n): (n, n). Each thread has rows of tiles of its own, so that their number never changes a byte.
+pub fn symmetric(x: &[f64], n: usize, threads: usize) -> Vec<f64> {
+    let shares = triangle_shares(n.div_ceil(WIDTH), threads);
+    let parts = parallel::map(shares.len(), threads, |share| {
+        let mut part = Tiles::of_rows(shares[share].clone(), n, n);
+        tiled(Blocks { a: (x, n), b: (&[], 0), aa: Some(&mut part), ab: None, bb: None, sums: None });
+        part
+    });
+    mirrored(&parts, n)
+}
+
+/// Cuts the rows of a lower triangle into shares of about the same area.
+fn triangle_shares(rows: usize, shares: usize) -> Vec<Range<usize>> {
+    let shares = shares.clamp(1, rows.max(1));
+    let cut = |share: usize| (rows as f64 * (share as f64 / shares as f64).sqrt()).round() as usize;
+    (0..shares).map(|share| cut(share)..cut(share + 1)).filter(|share| !share.is_empty()).collect()
 }
 
 /// X'X, Y'Y and X'Y of X (rows, p) and Y (rows, q), and the sums of their columns, in one pass over both.
@@ -61,7 +77,7 @@ impl Joint {
         let mut sums = [vec![0.0; p], vec![0.0; q]];
         let [aa, ab, bb] = [&mut xx, &mut xy, &mut yy].map(Some);
         tiled(Blocks { a: (x, p), b: (y, q), aa, ab, bb, sums: Some(&mut sums) });
-        Self { xx: xx.mirrored(), yy: yy.mirrored(), xy: xy.whole(), sums }
+        Self { xx: mirrored(&[xx], p), yy: mirrored(&[yy], q), xy: xy.whole(), sums }
     }
 }
 
@@ -149,8 +165,11 @@ impl Panels {
     }
 }
 
-/// A result (m, n) in square tiles, by rows of tiles: a tile lies in one piece, so that it is fetched while the one before is worked on.
+/// A result (m, n), or some of its rows of tiles, in square tiles, by rows of tiles: a tile lies in one piece, so that it is fetched while
+/// the one before is worked on.
 struct Tiles {
+    /// Which rows of tiles these are.
+    rows: Range<usize>,
     m: usize,
     n: usize,
     values: Vec<[Row; WIDTH]>,
@@ -158,13 +177,18 @@ struct Tiles {
 
 impl Tiles {
     fn new(m: usize, n: usize) -> Self {
-        Self { m, n, values: vec![[ZEROS; WIDTH]; m.div_ceil(WIDTH) * n.div_ceil(WIDTH)] }
+        Self::of_rows(0..m.div_ceil(WIDTH), m, n)
+    }
+
+    fn of_rows(rows: Range<usize>, m: usize, n: usize) -> Self {
+        let values = vec![[ZEROS; WIDTH]; rows.len() * n.div_ceil(WIDTH)];
+        Self { rows, m, n, values }
     }
 
     /// Adds a block's A'B; with `lower_only` what lies above the diagonal may be left unfinished.
     #[inline(always)]
     fn add<const R: usize, const N: usize>(&mut self, a: &Panels, b: &Panels, lower_only: bool) {
-        for (i, tiles) in self.values.chunks_exact_mut(self.n.div_ceil(WIDTH).max(1)).enumerate() {
+        for (i, tiles) in self.rows.clone().zip(self.values.chunks_exact_mut(self.n.div_ceil(WIDTH).max(1))) {
             let (own, height) = (a.panel(i), WIDTH.min(self.m - i * WIDTH));
             let across = if lower_only { i + 1 } else { tiles.len() };
             for (j, c) in tiles.iter_mut().enumerate().take(across) {
@@ -183,32 +207,31 @@ impl Tiles {
         }
     }
 
-    fn value(&self, i: usize, j: usize) -> f64 {
-        self.values[i / WIDTH * self.n.div_ceil(WIDTH) + j / WIDTH][i % WIDTH].0[j % WIDTH]
-    }
-
     /// All of it, by rows.
     fn whole(&self) -> Vec<f64> {
         let mut whole = vec![0.0; self.m * self.n];
-        for (i, row) in whole.chunks_exact_mut(self.n.max(1)).enumerate() {
-            let tiles = &self.values[i / WIDTH * self.n.div_ceil(WIDTH)..];
+        self.write(&mut whole);
+        whole
+    }
+
+    /// Puts it in its place in all of the result, by rows.
+    fn write(&self, whole: &mut [f64]) {
+        let own = whole.chunks_exact_mut(self.n.max(1)).enumerate().skip(self.rows.start * WIDTH);
+        for (i, row) in own.take(self.rows.len() * WIDTH) {
+            let tiles = &self.values[(i / WIDTH - self.rows.start) * self.n.div_ceil(WIDTH)..];
             for (part, tile) in row.chunks_mut(WIDTH).zip(tiles) {
                 part.copy_from_slice(&tile[i % WIDTH].0[..part.len()]);
             }
         }
-        whole
     }
+}
 
-    /// All of a symmetric one, by rows, of which only the lower triangle is finished.
-    fn mirrored(&self) -> Vec<f64> {
-        let mut whole = self.whole();
-        for i in 0..self.n {
-            for j in i + 1..self.n {
-                whole[i * self.n + j] = self.value(j, i);
-            }
-        }
-        whole
-    }
+/// All of a symmetric result (n, n), by rows, of whose parts only the lower triangle is finished.
+fn mirrored(parts: &[Tiles], n: usize) -> Vec<f64> {
+    let mut whole = vec![0.0; n * n];
+    parts.iter().for_each(|part| part.write(&mut whole));
+    mirror_lower(&mut whole, n);
+    whole
 }
 
 /// Matrices A and B, (rows, columns) each, and which of their products are wanted.
@@ -350,7 +373,9 @@ mod tests {
             assert_eq!(found.xx, naive(&x, p, &x, p));
             assert_eq!(found.yy, naive(&y, q, &y, q));
             assert_eq!(found.xy, naive(&x, p, &y, q));
-            assert_eq!(symmetric(&x, p), found.xx);
+            for threads in [1, 2, 3, 50] {
+                assert_eq!(symmetric(&x, p, threads), found.xx, "{threads} threads");
+            }
             for (m, columns, sums) in [(&x, p, &found.sums[0]), (&y, q, &found.sums[1])] {
                 let mut expected = vec![0.0; columns];
                 m.chunks_exact(columns).for_each(|row| expected.iter_mut().zip(row).for_each(|(s, v)| *s += v));

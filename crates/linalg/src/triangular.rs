@@ -1,7 +1,7 @@
 //! Solves with triangular factors, and roots of symmetric matrices.
 
 use faer::linalg::triangular_solve::{solve_lower_triangular_in_place, solve_upper_triangular_in_place};
-use faer::{Mat, Par};
+use faer::{Mat, MatMut, Par};
 use ndarray::{Array2, ArrayView2, Axis};
 
 use crate::{Error, Result, cholesky, eigh};
@@ -10,15 +10,20 @@ fn to_faer(a: ArrayView2<'_, f64>) -> Mat<f64> {
     Mat::from_fn(a.nrows(), a.ncols(), |i, j| a[[i, j]])
 }
 
+/// What `solve` makes of B, which it gets in rows, as it lies.
+fn in_place(b: ArrayView2<'_, f64>, solve: impl FnOnce(MatMut<'_, f64>)) -> Array2<f64> {
+    let mut x: Vec<f64> = b.iter().copied().collect();
+    solve(MatMut::from_row_major_slice_mut(&mut x, b.nrows(), b.ncols()));
+    Array2::from_shape_vec(b.dim(), x).expect("as many values as B has")
+}
+
 /// L^-1 B for lower-triangular L (n, n) and B (n, m).
 ///
 /// # Panics
 /// If the shapes do not fit.
 pub fn solve_lower(lower: ArrayView2<'_, f64>, b: ArrayView2<'_, f64>) -> Array2<f64> {
     assert_eq!(lower.nrows(), b.nrows(), "a triangular solve needs equally many rows");
-    let mut x = to_faer(b);
-    solve_lower_triangular_in_place(to_faer(lower).as_ref(), x.as_mut(), Par::Seq);
-    Array2::from_shape_fn(b.dim(), |(i, j)| x[(i, j)])
+    in_place(b, |x| solve_lower_triangular_in_place(to_faer(lower).as_ref(), x, Par::Seq))
 }
 
 /// L^-T B for lower-triangular L (n, n) and B (n, m).
@@ -27,9 +32,7 @@ pub fn solve_lower(lower: ArrayView2<'_, f64>, b: ArrayView2<'_, f64>) -> Array2
 /// If the shapes do not fit.
 pub fn solve_lower_transposed(lower: ArrayView2<'_, f64>, b: ArrayView2<'_, f64>) -> Array2<f64> {
     assert_eq!(lower.nrows(), b.nrows(), "a triangular solve needs equally many rows");
-    let mut x = to_faer(b);
-    solve_upper_triangular_in_place(to_faer(lower).as_ref().transpose(), x.as_mut(), Par::Seq);
-    Array2::from_shape_fn(b.dim(), |(i, j)| x[(i, j)])
+    in_place(b, |x| solve_upper_triangular_in_place(to_faer(lower).as_ref().transpose(), x, Par::Seq))
 }
 
 /// A^-1 B for symmetric positive definite A, by Cholesky.
@@ -60,6 +63,7 @@ pub fn symmetric_function(a: ArrayView2<'_, f64>, f: impl Fn(f64) -> f64) -> Res
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::inverse_positive_definite;
 
     #[test]
     fn triangular_and_positive_definite_solves_give_back_the_right_hand_side() {
@@ -72,6 +76,9 @@ mod tests {
             assert!(close(&lower.dot(&solve_lower(lower.view(), b.view())), &b));
             assert!(close(&lower.t().dot(&solve_lower_transposed(lower.view(), b.view())), &b));
             assert!(close(&a.dot(&solve_positive_definite(a.view(), b.view()).unwrap()), &b));
+            let inverse = inverse_positive_definite(a.view()).unwrap();
+            assert!(close(&a.dot(&inverse), &Array2::eye(n)));
+            assert_eq!(inverse, inverse.t());
             let root = symmetric_function(a.view(), f64::sqrt).unwrap();
             assert!(close(&root.dot(&root), &a));
         }

@@ -12,7 +12,10 @@ mod score;
 
 use ndarray::{Array1, Array2, ArrayView2, Axis};
 use rheobase_core::parallel;
-use rheobase_linalg::{cholesky, gram, product, qr, solve, solve_positive_definite, transposed_product};
+use rheobase_linalg::{
+    cholesky, gram, gram_on, inverse_positive_definite, product, qr, solve_lower, solve_lower_transposed,
+    solve_positive_definite, transposed_product,
+};
 
 use crate::prepare::{centred, require_pair};
 use crate::{Error, Result};
@@ -239,12 +242,12 @@ pub fn cross_predict_ridge(
     let (n, q) = (x.nrows(), y.ncols());
     let (cx, cy) = (centred(x), centred(y));
     // For every strength and fold: squared leave-one-out errors of each target in the training part, and test predictions.
-    let kernel = (n <= cx.ncols()).then(|| product(cx.view(), cx.t()));
-    let primal = kernel.is_none().then(|| gram(cx.view()));
+    let kernel = (n <= cx.ncols()).then(|| gram_on(cx.t(), threads));
+    let primal = kernel.is_none().then(|| gram_on(cx.view(), threads));
     let by_alpha = parallel::try_map(alphas.len(), threads, |k| -> Result<Vec<(Vec<f64>, Array2<f64>)>> {
-        let hat = hat_matrix(&cx, kernel.as_ref(), primal.as_ref(), alphas[k])?;
-        let residuals = &cy - &product(hat.view(), cy.view());
-        folds.iter().map(|fold| leave_out(&hat, &residuals, &cy, fold, alphas.len() > 1)).collect()
+        let remainder = remainder(&cx, kernel.as_ref(), primal.as_ref(), alphas[k])?;
+        let residuals = product(remainder.view(), cy.view());
+        folds.iter().map(|fold| leave_out(&remainder, &residuals, &cy, fold, alphas.len() > 1)).collect()
     })?;
     let means = y.mean_axis(Axis(0)).unwrap_or_default();
     let mut predictions = Array2::from_elem((n, q), f64::NAN);
@@ -265,60 +268,62 @@ pub fn cross_predict_ridge(
     Ok(CrossPredicted { predictions, strengths })
 }
 
-/// Hat matrix with the intercept: 1 1'/n + K (K + alpha I)^-1 of the centred kernel.
-fn hat_matrix(
+/// What a fit leaves of the targets, as a matrix: I - H = alpha (K + alpha I)^-1 - 1 1'/n for the centred kernel K = X X'. Positive
+/// semidefinite; where there are more stimuli than predictors it is I - 1 1'/n - X (X'X + alpha I)^-1 X'.
+fn remainder(
     x: &Array2<f64>,
     kernel: Option<&Array2<f64>>,
     primal: Option<&Array2<f64>>,
     alpha: f64,
 ) -> Result<Array2<f64>> {
     let n = x.nrows();
-    let mut hat = match (kernel, primal) {
-        (Some(kernel), _) => {
-            let mut inner = kernel.clone();
-            inner.diag_mut().mapv_inplace(|v| v + alpha);
-            let mut hat = solve_positive_definite(inner.view(), Array2::eye(n).view())? * -alpha;
-            hat.diag_mut().mapv_inplace(|v| v + 1.0);
-            hat
-        }
-        (None, Some(primal)) => {
-            let mut inner = primal.clone();
-            inner.diag_mut().mapv_inplace(|v| v + alpha);
-            let half = rheobase_linalg::solve_lower(cholesky(inner.view())?.view(), x.t());
-            gram(half.view())
-        }
-        (None, None) => return Err(Error::Input("a hat matrix needs a kernel or a covariance".into())),
+    let ridged = |products: &Array2<f64>| {
+        let mut inner = products.clone();
+        inner.diag_mut().mapv_inplace(|v| v + alpha);
+        inner
     };
-    hat += 1.0 / n as f64;
-    Ok(hat)
+    let mut remainder = match (kernel, primal) {
+        (Some(kernel), _) => inverse_positive_definite(ridged(kernel).view())? * alpha,
+        (None, Some(primal)) => {
+            let half = solve_lower(cholesky(ridged(primal).view())?.view(), x.t());
+            let mut remainder = -gram(half.view());
+            remainder.diag_mut().mapv_inplace(|v| v + 1.0);
+            remainder
+        }
+        (None, None) => return Err(Error::Input("ridge regression needs a kernel or a covariance".into())),
+    };
+    remainder -= 1.0 / n as f64;
+    Ok(remainder)
 }
 
 /// Squared leave-one-out errors of each target over the stimuli outside `fold` when the fold is left out, and predictions (of centred
 /// targets) for the fold.
+///
+/// With R = I - H and R_TT = L L', W = L^-1 R_T and u = L^-1 (R y)_T: the fold's residuals become L^-T u, those of the rest R y - W'u, and
+/// the diagonal of their own remainder R_ii - |W_i|^2.
 fn leave_out(
-    hat: &Array2<f64>,
+    remainder: &Array2<f64>,
     residuals: &Array2<f64>,
     y: &Array2<f64>,
     fold: &[usize],
     inside: bool,
 ) -> Result<(Vec<f64>, Array2<f64>)> {
-    let mut inner = hat.select(Axis(0), fold).select(Axis(1), fold) * -1.0;
-    inner.diag_mut().mapv_inplace(|v| v + 1.0);
-    let own = residuals.select(Axis(0), fold);
-    let corrected = solve(inner.view(), own.view())?;
-    let predictions = &y.select(Axis(0), fold) - &corrected;
+    let rows = remainder.select(Axis(0), fold);
+    let lower = cholesky(rows.select(Axis(1), fold).view())?;
+    let own = solve_lower(lower.view(), residuals.select(Axis(0), fold).view());
+    let predictions = &y.select(Axis(0), fold) - &solve_lower_transposed(lower.view(), own.view());
     let mut errors = vec![0.0; y.ncols()];
     if inside {
+        let across = solve_lower(lower.view(), rows.view());
+        let explained = transposed_product(across.view(), own.view());
+        let mut left = remainder.diag().to_owned();
+        across.rows().into_iter().for_each(|row| left.zip_mut_with(&row, |left, w| *left -= w * w));
         let mut is_test = vec![false; y.nrows()];
         fold.iter().for_each(|&i| is_test[i] = true);
-        let rest: Vec<usize> = (0..y.nrows()).filter(|&i| !is_test[i]).collect();
-        let across = hat.select(Axis(0), &rest).select(Axis(1), fold);
-        let moved = &residuals.select(Axis(0), &rest) + &product(across.view(), corrected.view());
-        let solved = solve(inner.view(), across.t())?;
-        for (row, &i) in rest.iter().enumerate() {
-            let left = 1.0 - hat[[i, i]] - across.row(row).dot(&solved.column(row));
-            for (error, value) in errors.iter_mut().zip(moved.row(row)) {
-                *error += (value / left).powi(2);
+        for i in (0..y.nrows()).filter(|&i| !is_test[i]) {
+            let values = residuals.row(i).into_iter().zip(explained.row(i));
+            for (error, (residual, explained)) in errors.iter_mut().zip(values) {
+                *error += ((residual - explained) / left[i]).powi(2);
             }
         }
     }
@@ -342,7 +347,7 @@ pub fn cross_predict_pls(
     // Only inner products of stimuli matter: more predictors than stimuli are replaced by as many coordinates as stimuli.
     let short = if x.ncols() > n { qr(centred(x).t())?.1.t().to_owned() } else { centred(x) };
     let cy = centred(y);
-    let (c, s) = (gram(short.view()), transposed_product(short.view(), cy.view()));
+    let (c, s) = (gram_on(short.view(), threads), transposed_product(short.view(), cy.view()));
     let by_fold = parallel::try_map(folds.len(), threads, |f| -> Result<Array2<f64>> {
         let fold = &folds[f];
         let (tx, ty) = (short.select(Axis(0), fold), cy.select(Axis(0), fold));

@@ -55,7 +55,7 @@ impl Kind for BrainPredictivity {
     type Parameters = BrainPredictivityParameters;
     const ROLE: Role = Role::Compare;
     const KIND: &'static str = "brain-predictivity";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
     const ABOUT: &'static str = "how well layers of models predict recorded neurons on images left out, with noise ceiling (Brain-Score, old and new)";
     const OUTPUTS: &'static [OutputInfo] = &[main_output("predictivity of neurons")];
 
