@@ -23,13 +23,15 @@ const TERMS: [f64; 11] = [
 /// Up to here the series is as good as the numbers are at a quarter of z: .2^11 / 12! is 4e-17, and in single precision .2^6 / 7! is 1e-8.
 const NEAR: f64 = 0.8;
 
+/// Whether the series is as good as the quotient.
 #[inline(always)]
-fn is_near<F: Float>(z: F) -> bool {
+pub(crate) fn is_near<F: Float>(z: F) -> bool {
     z < F::of(NEAR) && z > F::of(-NEAR)
 }
 
+/// The function where its argument is near 0.
 #[inline(always)]
-fn series<F: Float>(z: F) -> F {
+pub(crate) fn series<F: Float>(z: F) -> F {
     let terms = if size_of::<F>() == size_of::<f32>() { 6 } else { TERMS.len() };
     let quarter = F::of(0.25) * z;
     let mut sum = F::of(TERMS[terms - 1]);

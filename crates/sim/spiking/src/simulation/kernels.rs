@@ -1,11 +1,11 @@
-//! The loops over 64 neurons of each model.
+//! The loops over 64 neurons of each model but the leaky ones.
 
-use super::part::{Leak, Part};
-use super::receptor::{Action, Sums, block, block_mut};
+use super::leaky::leaky_block;
+use super::part::Part;
+use super::receptor::{Sums, block, block_mut};
 use crate::Float;
 use crate::neuron::{BlockInput, Input, Neuron, PointNeuron, with_point_neuron};
-use crate::random::{BLOCK, normal_block, philox_block};
-use crate::relative_exponential::relative_exponentials;
+use crate::random::{BLOCK, philox_block};
 
 /// Moves 64 neurons by a step and appends the numbers of those that spike.
 #[inline(always)]
@@ -14,93 +14,21 @@ pub(super) fn advance_block<F: Float>(
     from: usize,
     number: u32,
     step: u64,
-    sums: &Sums<F, BLOCK>,
-    jumps: &[F; BLOCK],
+    sums: &mut Sums<F, BLOCK>,
     fired: &mut Vec<u32>,
 ) {
     match &part.neuron {
-        Neuron::Lif(_) | Neuron::Graded(_) => leaky(part, from, number, step, sums, jumps, fired),
-        Neuron::ThresholdUnit(_) => threshold_units(part, from, number, step, jumps, fired),
-        Neuron::Described(_) => described(part, from, step, sums, jumps, fired),
-        _ if part.varied.is_some() => different(part, from, sums, jumps, fired),
-        neuron => with_point_neuron!(*neuron, n => point_neurons(part, &n, from, sums, jumps, fired), ()),
-    }
-}
-
-/// Voltages of leaky neurons after a step; exact for conductances that stay at their mean over it.
-#[inline(always)]
-fn driven<'a, F: Float>(v: &[F; BLOCK], leak: impl Fn(usize) -> &'a Leak<F>, sums: &Sums<F, BLOCK>) -> [F; BLOCK] {
-    let total = |i: usize| F::of(1.0) + sums.conductance[i];
-    let growth: [F; BLOCK] = relative_exponentials(&std::array::from_fn(|i| leak(i).rate * total(i)));
-    std::array::from_fn(|i| {
-        let leak = leak(i);
-        let distance = (-v[i]).mul_add(total(i), leak.steady + sums.pull[i]);
-        (-leak.rate * distance).mul_add(growth[i], v[i])
-    })
-}
-
-#[inline(always)]
-fn leaky<F: Float>(
-    part: &mut Part<F>,
-    from: usize,
-    number: u32,
-    step: u64,
-    sums: &Sums<F, BLOCK>,
-    jumps: &[F; BLOCK],
-    fired: &mut Vec<u32>,
-) {
-    let conductances = part.receptors.iter().any(|r| matches!(r.action, Action::Conductance { .. }));
-    let mut pushed = *jumps;
-    if part.noise > 0.0 {
-        let normal = normal_block(part.key, number, step);
-        for i in 0..BLOCK {
-            pushed[i] += F::of(part.noise * normal[i]);
-        }
-    }
-    for i in 0..BLOCK {
-        pushed[i] += sums.current[i];
-    }
-    let leak = part.leak;
-    let v: &mut [F; BLOCK] = block_mut(&mut part.v, from);
-    let timer: &mut [F; BLOCK] = block_mut(&mut part.timer, from);
-    let mut above = 0_u32;
-    if !part.leaks.is_empty() {
-        let leaks: &[Leak<F>; BLOCK] = block(&part.leaks, from);
-        let moved = driven(v, |i| &leaks[i], sums);
-        for i in 0..BLOCK {
-            v[i] = if timer[i] > F::default() { v[i] } else { moved[i] + pushed[i] };
-            above += u32::from(v[i] >= leaks[i].threshold);
-        }
-    } else if conductances {
-        let moved = driven(v, |_| &leak, sums);
-        for i in 0..BLOCK {
-            v[i] = if timer[i] > F::default() { v[i] } else { moved[i] + pushed[i] };
-            above += u32::from(v[i] >= leak.threshold);
-        }
-    } else {
-        for i in 0..BLOCK {
-            let moved = (v[i] - leak.steady).mul_add(leak.keep, leak.steady) + pushed[i];
-            v[i] = if timer[i] > F::default() { v[i] } else { moved };
-            above += u32::from(v[i] >= leak.threshold);
-        }
-    }
-    count_down(timer);
-    if above > 0 {
-        for i in 0..BLOCK {
-            let leak = part.leaks.get(from + i).copied().unwrap_or(part.leak);
-            if part.v[from + i] < leak.threshold {
-                continue;
-            }
-            part.v[from + i] = leak.reset;
-            part.timer[from + i] = leak.refractory;
-            send(part.first, part.len, from + i, fired);
-        }
+        Neuron::Lif(_) | Neuron::Graded(_) => leaky_block(part, from, number, step, sums, fired),
+        Neuron::ThresholdUnit(_) => threshold_units(part, from, number, step, &sums.jumps, fired),
+        Neuron::Described(_) => described(part, from, step, sums, fired),
+        _ if part.varied.is_some() => different(part, from, sums, fired),
+        neuron => with_point_neuron!(*neuron, n => point_neurons(part, &n, from, sums, fired), ()),
     }
 }
 
 /// One step less of refractory time, down to 0.
 #[inline(always)]
-fn count_down<F: Float>(timer: &mut [F]) {
+pub(super) fn count_down<F: Float>(timer: &mut [F]) {
     for t in timer {
         let next = *t - F::of(1.0);
         *t = if next > F::default() { next } else { F::default() };
@@ -109,7 +37,7 @@ fn count_down<F: Float>(timer: &mut [F]) {
 
 /// What fills the last block up is no neuron.
 #[inline(always)]
-fn send(first: usize, len: usize, i: usize, fired: &mut Vec<u32>) {
+pub(super) fn send(first: usize, len: usize, i: usize, fired: &mut Vec<u32>) {
     if i < len {
         fired.push((first + i) as u32);
     }
@@ -121,7 +49,6 @@ fn point_neurons<F: Float, N: PointNeuron>(
     neuron: &N,
     from: usize,
     sums: &Sums<F, BLOCK>,
-    jumps: &[F; BLOCK],
     fired: &mut Vec<u32>,
 ) {
     let (peak, clamped, dt) = (F::of(neuron.peak_mv()), neuron.clamped(), F::of(part.dt_ms));
@@ -143,7 +70,7 @@ fn point_neurons<F: Float, N: PointNeuron>(
             let input = Input { current: sums.current[i], conductance: sums.conductance[i], pull: sums.pull[i] };
             let next = neuron.advance(state, input, dt);
             let held = timer[i] > zero;
-            v[i] = if held && clamped { state[0] } else { next[0] + jumps[i] };
+            v[i] = if held && clamped { state[0] } else { next[0] + sums.jumps[i] };
             if N::SLOW > 0 {
                 a[i] = next[1];
             }
@@ -160,13 +87,7 @@ fn point_neurons<F: Float, N: PointNeuron>(
 }
 
 /// The same for neurons that differ, one by one.
-fn different<F: Float>(
-    part: &mut Part<F>,
-    from: usize,
-    sums: &Sums<F, BLOCK>,
-    jumps: &[F; BLOCK],
-    fired: &mut Vec<u32>,
-) {
+fn different<F: Float>(part: &mut Part<F>, from: usize, sums: &Sums<F, BLOCK>, fired: &mut Vec<u32>) {
     let dt = F::of(part.dt_ms);
     let mut any = false;
     for i in 0..BLOCK {
@@ -176,7 +97,7 @@ fn different<F: Float>(
         let held = part.timer[at] > F::default();
         let (next, peak) = with_point_neuron!(part.model(at), n => {
             let mut next = n.advance(state, input, dt);
-            next[0] = if held && n.clamped() { state[0] } else { next[0] + jumps[i] };
+            next[0] = if held && n.clamped() { state[0] } else { next[0] + sums.jumps[i] };
             (next, n.peak_mv())
         }, (state, f64::MAX));
         part.v[at] = next[0];
@@ -232,14 +153,7 @@ fn threshold_units<F: Float>(
 }
 
 #[inline(always)]
-fn described<F: Float>(
-    part: &mut Part<F>,
-    from: usize,
-    step: u64,
-    sums: &Sums<F, BLOCK>,
-    jumps: &[F; BLOCK],
-    fired: &mut Vec<u32>,
-) {
+fn described<F: Float>(part: &mut Part<F>, from: usize, step: u64, sums: &Sums<F, BLOCK>, fired: &mut Vec<u32>) {
     let (t_ms, wait) = (step as f64 * part.dt_ms, part.neuron.refractory_ms() / part.dt_ms);
     let Part { described, v, slow, timer, first, len, .. } = part;
     let Some(kernel) = described else { return };
@@ -248,7 +162,7 @@ fn described<F: Float>(
     for (k, values) in slow.iter().enumerate() {
         *kernel.variable(Some(k)) = *block(values, from);
     }
-    let Sums { current, conductance, pull } = sums;
+    let Sums { current, conductance, pull, jumps } = sums;
     let input = BlockInput { current, conductance, pull, jumps, timer };
     let above = kernel.advance(&input, t_ms, part.dt_ms);
     *block_mut(v, from) = *kernel.variable(None);

@@ -8,11 +8,14 @@
 //! added in the order of projections and sources whatever the number of shards, so that the bytes are the same.
 
 mod access;
+mod aligned;
 mod companion;
 mod crew;
 mod delivery;
 mod engine;
+mod fused;
 mod kernels;
+mod leaky;
 mod mailbox;
 mod part;
 mod plastic;

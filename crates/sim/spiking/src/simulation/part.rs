@@ -4,7 +4,10 @@ use rand::Rng;
 use rheobase_core::Seed;
 use rheobase_core::vectorised::{Kernel, vectorised};
 
+use super::aligned::Aligned;
+use super::fused::{Fused, move_fused};
 use super::kernels;
+use super::leaky::reset;
 use super::receptor::{ReceptorState, Sums, block, block_mut};
 use crate::network::{NetworkDescription, Population};
 use crate::neuron::{DescribedKernel, Neuron, Processes};
@@ -62,13 +65,13 @@ pub(super) struct Part<F> {
     /// Leaks of single neurons, where parameters differ.
     pub leaks: Vec<Leak<F>>,
     pub dt_ms: f64,
-    pub v: Vec<F>,
-    pub slow: Vec<Vec<F>>,
+    pub v: Aligned<F>,
+    pub slow: Vec<Aligned<F>>,
     /// Steps that a neuron stays refractory.
-    pub timer: Vec<F>,
+    pub timer: Aligned<F>,
     pub receptors: Vec<ReceptorState<F>>,
     /// Events under way to each receptor: as many slots as the longest delay, plus one.
-    pub buffers: Vec<Vec<F>>,
+    pub buffers: Vec<Aligned<F>>,
     pub slots: usize,
     outside: Vec<Outside>,
     /// Noise added to the voltage in a step, in mV.
@@ -98,7 +101,7 @@ impl<F: Float> Part<F> {
         };
         let varied = vary(population, &range, padded, seed)?;
         let slow = described.as_ref().map_or(3, |d| d.variables - 1);
-        let filled = |values: f64| vec![F::of(values); padded];
+        let zeros = |len: usize| Aligned::filled(F::default(), len);
         let outside = population.input.iter().enumerate().map(|(k, input)| Outside {
             receptor: population.receptors.keys().position(|r| *r == input.receptor).unwrap_or(0),
             table: PoissonTable::new(input.rate_hz * 1e-3 * dt),
@@ -116,10 +119,10 @@ impl<F: Float> Part<F> {
             leaks: varied.iter().flatten().map(|n| Leak::new(n, dt)).collect(),
             leak,
             dt_ms: dt,
-            v: filled(0.0),
-            slow: vec![filled(0.0); slow],
-            timer: filled(0.0),
-            buffers: vec![vec![]; receptors.len()],
+            v: zeros(padded),
+            slow: (0..slow).map(|_| zeros(padded)).collect(),
+            timer: zeros(padded),
+            buffers: receptors.iter().map(|_| zeros(padded)).collect(),
             receptors,
             slots: 1,
             outside: outside.collect(),
@@ -176,11 +179,11 @@ impl<F: Float> Part<F> {
         }
     }
 
-    /// Makes the buffers long enough.
+    /// Makes the buffers long enough; before the first step.
     pub fn make_room(&mut self, longest_delay: usize) {
         self.slots = longest_delay + 1;
         let size = self.slots * self.v.len();
-        self.buffers.iter_mut().for_each(|b| b.resize(size, F::default()));
+        self.buffers.iter_mut().for_each(|b| *b = Aligned::filled(F::default(), size));
     }
 
     /// Events that arrive at the end of a step.
@@ -198,6 +201,18 @@ impl<F: Float> Part<F> {
     /// The first neuron whose voltage is not finite.
     pub fn not_finite(&self) -> Option<(usize, f64)> {
         self.voltages().position(|v| !v.is_finite()).map(|i| (self.first + i, self.v[i].value()))
+    }
+
+    /// What the receptors of a block do in the coming step, after which they decay and take the events that arrive at its end.
+    #[inline(always)]
+    pub fn take_events(&mut self, from: usize, slot: usize, sums: &mut Sums<F, BLOCK>) {
+        let v: &[F; BLOCK] = block(&self.v, from);
+        for (receptor, buffer) in self.receptors.iter_mut().zip(&mut self.buffers) {
+            receptor.act(from, v, sums);
+            let arriving: &mut [F; BLOCK] = block_mut(buffer, slot + from);
+            receptor.decay(from, arriving, &mut sums.jumps);
+            *arriving = [F::default(); BLOCK];
+        }
     }
 
     /// Moves all neurons by a step and appends the numbers of those that send events, with what they send where it is not 1.
@@ -286,6 +301,7 @@ impl<F: Float> Kernel for Advance<'_, F> {
         let Self { part, step, fired } = self;
         let padded = part.v.len();
         let slot = (step % part.slots as u64) as usize * padded;
+        let fused = Fused::of(part);
         for number in 0..padded / BLOCK {
             let from = number * BLOCK;
             let first_block = (part.first / BLOCK + number) as u32;
@@ -294,19 +310,15 @@ impl<F: Float> Kernel for Advance<'_, F> {
                 let arriving = block_mut(&mut part.buffers[outside.receptor], slot + from);
                 outside.table.add(&uniform, outside.weight, arriving);
             }
-            let zero = [F::default(); BLOCK];
-            let mut sums = Sums { current: zero, conductance: zero, pull: zero };
-            let v: &[F; BLOCK] = block(&part.v, from);
-            for receptor in &part.receptors {
-                receptor.act(from, v, &mut sums);
+            if let Some(above) = fused.and_then(|how| move_fused(part, how, from, slot)) {
+                if above {
+                    reset(part, from, fired);
+                }
+                continue;
             }
-            let mut jumps = zero;
-            for (receptor, buffer) in part.receptors.iter_mut().zip(&mut part.buffers) {
-                let arriving: &mut [F; BLOCK] = block_mut(buffer, slot + from);
-                receptor.decay(from, arriving, &mut jumps);
-                *arriving = zero;
-            }
-            kernels::advance_block(part, from, first_block, step, &sums, &jumps, fired);
+            let mut sums = Sums::zeros();
+            part.take_events(from, slot, &mut sums);
+            kernels::advance_block(part, from, first_block, step, &mut sums, fired);
         }
     }
 }

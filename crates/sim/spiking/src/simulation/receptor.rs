@@ -1,5 +1,6 @@
 //! The receptors of a population in one shard: exact decay, and what they do to the membrane within a step.
 
+use super::aligned::Aligned;
 use crate::Float;
 use crate::network::Receptor;
 use crate::neuron::Neuron;
@@ -20,8 +21,8 @@ pub(super) enum Action<F> {
 /// States of one receptor; x' = -x / decay + filling y, y' = -y / rise, and events add to y, or to x where there is no rise.
 pub(super) struct ReceptorState<F> {
     pub action: Action<F>,
-    pub x: Vec<F>,
-    pub y: Vec<F>,
+    pub x: Aligned<F>,
+    pub y: Aligned<F>,
     /// What is left of x and y after a step, and what y adds to x.
     pub keep_x: F,
     pub keep_y: F,
@@ -58,7 +59,7 @@ impl<F: Float> ReceptorState<F> {
                 .reversal_mv()
                 .map_or(Action::Current, |e_mv| Action::Conductance { e_mv: F::of(e_mv), block: None }),
         };
-        let size = |needed: bool| vec![F::default(); if needed { padded } else { 0 }];
+        let size = |needed: bool| Aligned::filled(F::default(), if needed { padded } else { 0 });
         Self {
             x: size(action != Action::Jump),
             y: size(rise.is_some()),
@@ -127,11 +128,22 @@ impl<F: Float> ReceptorState<F> {
     }
 }
 
-/// What all receptors do to a block of neurons.
+/// What all receptors do to a block of neurons in a step. It begins with a cache line, as vectors that lie across two are slow.
+#[repr(align(64))]
 pub(super) struct Sums<F, const N: usize> {
     pub current: [F; N],
     pub conductance: [F; N],
     pub pull: [F; N],
+    /// Events without a time course that arrive at its end.
+    pub jumps: [F; N],
+}
+
+impl<F: Float, const N: usize> Sums<F, N> {
+    #[inline(always)]
+    pub fn zeros() -> Self {
+        let zero = [F::default(); N];
+        Self { current: zero, conductance: zero, pull: zero, jumps: zero }
+    }
 }
 
 /// `N` values from a place on.
@@ -171,7 +183,7 @@ mod tests {
                 for _ in 0..(200.0 / dt) as usize {
                     state.decay(0, &one, &mut jumps);
                     one = [0.0; 4];
-                    let mut sums = Sums { current: [0.0; 4], conductance: [0.0; 4], pull: [0.0; 4] };
+                    let mut sums = Sums::<f64, 4>::zeros();
                     peak = peak.max(state.x[0]);
                     state.act(0, &[0.0; 4], &mut sums);
                     total += dt * (sums.current[0] + sums.conductance[0]);

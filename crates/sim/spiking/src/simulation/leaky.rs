@@ -1,0 +1,92 @@
+//! The loop over 64 leaky neurons.
+
+use super::kernels::{count_down, send};
+use super::part::{Leak, Part};
+use super::receptor::{Action, Sums, block, block_mut};
+use crate::Float;
+use crate::random::{BLOCK, normal_block};
+use crate::relative_exponential::relative_exponentials;
+
+/// Moves 64 leaky neurons by a step and appends the numbers of those that spike.
+#[inline(always)]
+pub(super) fn leaky_block<F: Float>(
+    part: &mut Part<F>,
+    from: usize,
+    number: u32,
+    step: u64,
+    sums: &mut Sums<F, BLOCK>,
+    fired: &mut Vec<u32>,
+) {
+    let conductances = part.receptors.iter().any(|r| matches!(r.action, Action::Conductance { .. }));
+    if part.noise > 0.0 {
+        let normal = normal_block(part.key, number, step);
+        for i in 0..BLOCK {
+            sums.jumps[i] += F::of(part.noise * normal[i]);
+        }
+    }
+    for i in 0..BLOCK {
+        sums.jumps[i] += sums.current[i];
+    }
+    if move_block(part, from, sums, conductances) {
+        reset(part, from, fired);
+    }
+}
+
+/// Moves some neurons and says whether any is at its threshold.
+#[inline(always)]
+fn move_block<F: Float>(part: &mut Part<F>, from: usize, sums: &Sums<F, BLOCK>, conductances: bool) -> bool {
+    let leak = part.leak;
+    let v: &mut [F; BLOCK] = block_mut(&mut part.v, from);
+    let timer: &mut [F; BLOCK] = block_mut(&mut part.timer, from);
+    let mut above = 0_u32;
+    if !part.leaks.is_empty() {
+        let leaks: &[Leak<F>; BLOCK] = block(&part.leaks, from);
+        let moved = driven(v, |i| &leaks[i], sums);
+        for i in 0..BLOCK {
+            let next = moved[i] + sums.jumps[i];
+            v[i] = if timer[i] > F::default() { v[i] } else { next };
+            above += u32::from(v[i] >= leaks[i].threshold);
+        }
+    } else if conductances {
+        let moved = driven(v, |_| &leak, sums);
+        for i in 0..BLOCK {
+            let next = moved[i] + sums.jumps[i];
+            v[i] = if timer[i] > F::default() { v[i] } else { next };
+            above += u32::from(v[i] >= leak.threshold);
+        }
+    } else {
+        for i in 0..BLOCK {
+            let moved = (v[i] - leak.steady).mul_add(leak.keep, leak.steady) + sums.jumps[i];
+            v[i] = if timer[i] > F::default() { v[i] } else { moved };
+            above += u32::from(v[i] >= leak.threshold);
+        }
+    }
+    count_down(timer);
+    above > 0
+}
+
+/// Voltages after a step; exact for conductances that stay at their mean over it.
+#[inline(always)]
+fn driven<'a, F: Float, const N: usize>(v: &[F; N], leak: impl Fn(usize) -> &'a Leak<F>, sums: &Sums<F, N>) -> [F; N] {
+    let total = |i: usize| F::of(1.0) + sums.conductance[i];
+    let growth: [F; N] = relative_exponentials(&std::array::from_fn(|i| leak(i).rate * total(i)));
+    std::array::from_fn(|i| {
+        let leak = leak(i);
+        let distance = (-v[i]).mul_add(total(i), leak.steady + sums.pull[i]);
+        (-leak.rate * distance).mul_add(growth[i], v[i])
+    })
+}
+
+/// Resets those that are at their threshold.
+#[inline(always)]
+pub(super) fn reset<F: Float>(part: &mut Part<F>, from: usize, fired: &mut Vec<u32>) {
+    for i in from..from + BLOCK {
+        let leak = part.leaks.get(i).copied().unwrap_or(part.leak);
+        if part.v[i] < leak.threshold {
+            continue;
+        }
+        part.v[i] = leak.reset;
+        part.timer[i] = leak.refractory;
+        send(part.first, part.len, i, fired);
+    }
+}
