@@ -8,14 +8,16 @@
 //!
 //! `v` is the voltage; `input` in mV is what the receptors contribute, conductances in units of the leak included; `t` is the time.
 //! The method is chosen from the equations: linear ones with constant coefficients are integrated exactly (matrix exponential), ones
-//! that are each linear in their own variable by exponential Euler steps, others by Euler steps.
+//! that are each linear in their own variable by exponential Euler steps, others by Euler steps. Equations of a leaky neuron are
+//! recognised and run in the loops of the built-in one.
 
 use std::collections::BTreeMap;
 
-use rheobase_core::expression::{Dimension, Formula, Node, Program, WIDE, WideProgram, parse};
+use rheobase_core::expression::{Dimension, Formula, Node, Operator, Program, WIDE, WideProgram, parse};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::Lif;
 use crate::error::{Result, require_range};
 use crate::propagator::exponential;
 use crate::relative_exponential::{relative_exponential, relative_exponentials};
@@ -66,6 +68,8 @@ pub(crate) struct Kernel<F> {
     /// Place of `v` among the variables, which are in the order of their names.
     pub voltage: usize,
     pub variables: usize,
+    /// The built-in neuron that this is, if it is one.
+    pub leaky: Option<Lif>,
     start: Vec<f64>,
     exact: Exact,
     /// Sections of [`WideProgram`]: derivatives (and slopes, for exponential Euler steps), threshold, resets.
@@ -137,6 +141,43 @@ impl Described {
         self.kernel::<f64>("the model", 0.1, conductances).map(|k| k.method)
     }
 
+    /// The leaky neuron that a model is whose only variable is v: v' = (rest - v + input) / tau, a threshold from which on it spikes, and a
+    /// constant reset below that.
+    fn leaky<F: Float>(&self, rates: &[Formula], threshold: &Formula, resets: &[Formula]) -> Option<Lif> {
+        let ([rate], [reset]) = (rates, resets) else { return None };
+        let constant = |formula: Formula| {
+            let zeros = [0.0; 3];
+            (formula.degree(&[0, 1, 2])? == 0).then(|| Program::new(&[formula]).evaluate::<f64>(&zeros)[0])
+        };
+        if rate.degree(&[0, 1])? > 1 || rate.uses(2) {
+            return None;
+        }
+        let (leak, gain) = (-constant(rate.slope(0)?)?, constant(rate.slope(1)?)?);
+        if leak <= 0.0 || (gain - leak).abs() > 1e-12 * leak {
+            return None;
+        }
+        let at_zero: f64 = Program::new(std::slice::from_ref(rate)).evaluate(&[0.0; 3])[0];
+        let Node::Binary(operator, limit, v) = threshold.nodes[threshold.result] else { return None };
+        let limit = constant(Formula { result: limit, ..threshold.clone() })?;
+        let threshold_mv = match operator {
+            _ if threshold.nodes[v] != Node::Variable(0) => return None,
+            Operator::LessEqual => limit,
+            // Above a number is at or above the next one.
+            Operator::Less if size_of::<F>() == size_of::<f32>() => f64::from((limit as f32).next_up()),
+            Operator::Less => limit.next_up(),
+            _ => return None,
+        };
+        let lif = Lif {
+            tau_ms: 1.0 / leak,
+            rest_mv: at_zero / leak,
+            threshold_mv,
+            reset_mv: constant(reset.clone())?,
+            refractory_ms: self.refractory_ms,
+            drive_mv: 0.0,
+        };
+        lif.check("a described model").is_ok().then_some(lif)
+    }
+
     pub(crate) fn kernel<F: Float>(&self, what: &str, dt_ms: f64, conductances: bool) -> Result<Kernel<F>> {
         let fail = |problem: String| Err(Error::Description(format!("{what}: {problem}")));
         let names: Vec<&str> = self.equations.keys().map(String::as_str).collect();
@@ -198,6 +239,7 @@ impl Described {
             return fail(format!("method {method:?} is not possible for these equations; {best:?} is"));
         }
         let exact = if method == Method::Exact { exact_step(&rates, names.len(), dt_ms) } else { Exact::default() };
+        let leaky = if method == Method::Euler { None } else { self.leaky::<F>(&rates, &threshold, &reset_formulas) };
         let input_factor = rates[voltage].slope(names.len());
         let mut formulas = if method == Method::Exact { vec![] } else { rates };
         if let (Method::ExponentialEuler, Some(slopes)) = (method, slopes) {
@@ -210,6 +252,7 @@ impl Described {
             method,
             voltage,
             variables: names.len(),
+            leaky,
             start,
             exact,
             slots: program.slots(),

@@ -99,6 +99,9 @@ impl<F: Float> Part<F> {
             Neuron::Described(model) => Some(model.kernel("a described model", dt, conductances)?),
             _ => None,
         };
+        // What is a leaky neuron in other words is moved as one.
+        let leaky = described.as_ref().and_then(|kernel| kernel.leaky);
+        let neuron = leaky.map_or_else(|| population.neuron.clone(), Neuron::Lif);
         let varied = vary(population, &range, padded, seed)?;
         let slow = described.as_ref().map_or(3, |d| d.variables - 1);
         let zeros = |len: usize| Aligned::filled(F::default(), len);
@@ -111,8 +114,8 @@ impl<F: Float> Part<F> {
         });
         let bits = seed.child("outside").stream().next_u64();
         let receptors: Vec<_> =
-            population.receptors.values().map(|r| ReceptorState::new(r, &population.neuron, dt, padded)).collect();
-        let leak = Leak::new(&population.neuron, dt);
+            population.receptors.values().map(|r| ReceptorState::new(r, &neuron, dt, padded)).collect();
+        let leak = Leak::new(&neuron, dt);
         let mut part = Self {
             first,
             len,
@@ -131,11 +134,12 @@ impl<F: Float> Part<F> {
             key: [bits as u32, (bits >> 32) as u32],
             processes: processes(population, &range, varied.as_deref(), seed)?,
             given: given(population, &range, dt),
-            neuron: population.neuron.clone(),
+            neuron,
             varied,
             described,
         };
         part.set_start(population, seed);
+        part.described = part.described.filter(|_| leaky.is_none());
         Ok(part)
     }
 
