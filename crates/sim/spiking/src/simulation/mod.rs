@@ -13,6 +13,7 @@ mod companion;
 mod crew;
 mod delivery;
 mod engine;
+mod failing;
 mod fused;
 mod kernels;
 mod leaky;

@@ -83,6 +83,21 @@ pub(super) struct Part<F> {
     pub described: Option<DescribedKernel<F>>,
 }
 
+/// Slots of a buffer: one for each step, which come round again.
+#[derive(Clone, Copy)]
+pub(super) struct Slots {
+    count: u64,
+    size: usize,
+}
+
+impl Slots {
+    /// Where the slot of a step begins.
+    #[inline(always)]
+    pub fn of(self, step: u64) -> usize {
+        (step % self.count) as usize * self.size
+    }
+}
+
 impl<F: Float> Part<F> {
     pub fn new(
         network: &NetworkDescription,
@@ -190,12 +205,17 @@ impl<F: Float> Part<F> {
         self.buffers.iter_mut().for_each(|b| *b = Aligned::filled(F::default(), size));
     }
 
+    /// Where the slots of steps begin.
+    pub fn places_of_slots(&self) -> Slots {
+        Slots { count: self.slots as u64, size: self.v.len() }
+    }
+
     /// Events that arrive at the end of a step.
     #[inline]
     pub fn slot(&mut self, receptor: usize, step: u64) -> &mut [F] {
-        let padded = self.v.len();
-        let at = (step % self.slots as u64) as usize * padded;
-        &mut self.buffers[receptor][at..at + padded]
+        let slots = self.places_of_slots();
+        let at = slots.of(step);
+        &mut self.buffers[receptor][at..at + slots.size]
     }
 
     pub fn voltages(&self) -> impl Iterator<Item = f64> + '_ {
@@ -304,7 +324,7 @@ impl<F: Float> Kernel for Advance<'_, F> {
     fn run(self) {
         let Self { part, step, fired } = self;
         let padded = part.v.len();
-        let slot = (step % part.slots as u64) as usize * padded;
+        let slot = part.places_of_slots().of(step);
         let fused = Fused::of(part);
         for number in 0..padded / BLOCK {
             let from = number * BLOCK;

@@ -3,7 +3,8 @@
 use rand::Rng;
 use rheobase_core::Seed;
 
-use super::delivery::{Event, Failing, Fresh, deliver_drawn, deliver_row};
+use super::delivery::{Event, Fresh, deliver_drawn, deliver_row};
+use super::failing::Failing;
 use super::part::Part;
 use super::plastic::Plastic;
 use crate::network::{Drawn, NetworkDescription, Projection, Resources, Rows, ShortTermPlasticity, Wiring};

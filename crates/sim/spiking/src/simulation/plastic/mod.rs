@@ -153,7 +153,7 @@ impl Plastic {
             self.learn_pre(rows, arrival, step + 1);
             let run = arrival.first as usize..arrival.end as usize;
             let event = Event { source: arrival.source, step: arrival.emitted, amount: 1.0 };
-            delivered += deliver_run(part, receptor, rows, None, event, (arrival.delay, run));
+            delivered += deliver_run(part, receptor, rows, event, (arrival.delay, run));
         }
         self.arrivals.push_back(arriving);
         if let Some(reused) = self.arrivals.back_mut() {
