@@ -3,7 +3,7 @@
 use super::failing::{Batch, Failing};
 use super::part::Part;
 use crate::Float;
-use crate::network::{Drawn, Rows, Targets, Weights};
+use crate::network::{Delays, Drawn, Rows, Targets, Weights};
 
 /// Targets are numbers of 2 or 4 bytes.
 trait Index: Copy {
@@ -47,8 +47,55 @@ fn scatter_each<F: Float, T: Index>(slot: &mut [F], targets: &[T], weights: &[f3
     }
 }
 
+/// Adds the events of the stored rows of spikes of one step; returns how many synapses they have.
+pub(super) fn deliver_rows<F: Float>(
+    part: &mut Part<F>,
+    receptor: usize,
+    rows: &Rows,
+    failing: Option<Failing>,
+    events: &[Event],
+) -> u64 {
+    let Some(first) = events.first() else { return 0 };
+    let (Delays::One(delay), None) = (&rows.delays, failing) else {
+        return events.iter().map(|event| deliver_row(part, receptor, rows, failing, *event)).sum();
+    };
+    // All of them arrive together.
+    let slot = part.slot(receptor, first.step + u64::from(*delay));
+    match (&rows.targets, &rows.weights) {
+        (Targets::Narrow(t), Weights::One(w)) => {
+            each_row(rows, t, events, |t, _, amount: F| scatter(slot, t, amount * F::of(f64::from(*w))))
+        }
+        (Targets::Wide(t), Weights::One(w)) => {
+            each_row(rows, t, events, |t, _, amount: F| scatter(slot, t, amount * F::of(f64::from(*w))))
+        }
+        (Targets::Narrow(t), Weights::Each(w)) => {
+            each_row(rows, t, events, |t, row, amount: F| scatter_each(slot, t, &w[row], amount))
+        }
+        (Targets::Wide(t), Weights::Each(w)) => {
+            each_row(rows, t, events, |t, row, amount: F| scatter_each(slot, t, &w[row], amount))
+        }
+    }
+}
+
+/// Gives `add` the targets of each event's row, where the row lies, and the amount; returns how many synapses there were.
+#[inline(always)]
+fn each_row<F: Float, T>(
+    rows: &Rows,
+    targets: &[T],
+    events: &[Event],
+    mut add: impl FnMut(&[T], std::ops::Range<usize>, F),
+) -> u64 {
+    let mut count = 0;
+    for event in events {
+        let row = rows.offsets[event.source as usize] as usize..rows.offsets[event.source as usize + 1] as usize;
+        count += row.len() as u64;
+        add(&targets[row.clone()], row, F::of(f64::from(event.amount)));
+    }
+    count
+}
+
 /// Adds the events of one stored row; returns how many synapses it has.
-pub(super) fn deliver_row<F: Float>(
+fn deliver_row<F: Float>(
     part: &mut Part<F>,
     receptor: usize,
     rows: &Rows,

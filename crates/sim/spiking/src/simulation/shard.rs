@@ -3,7 +3,7 @@
 use rand::Rng;
 use rheobase_core::Seed;
 
-use super::delivery::{Event, Fresh, deliver_drawn, deliver_row};
+use super::delivery::{Event, Fresh, deliver_drawn, deliver_rows};
 use super::failing::Failing;
 use super::part::Part;
 use super::plastic::Plastic;
@@ -210,9 +210,7 @@ impl<F: Float> Shard<F> {
             incoming.events(step, self.dt_ms, mails.clone(), &mut events);
             match &incoming.synapses {
                 Synapses::Stored(rows) => {
-                    for event in &events {
-                        self.delivered += deliver_row(part, incoming.receptor, rows, incoming.failing, *event);
-                    }
+                    self.delivered += deliver_rows(part, incoming.receptor, rows, incoming.failing, &events);
                 }
                 Synapses::Procedural(wiring) => {
                     // Chunk by chunk, so that the targets written to stay in the cache.
