@@ -61,35 +61,19 @@ pub(super) fn deliver_rows<F: Float>(
     };
     // All of them arrive together.
     let slot = part.slot(receptor, first.step + u64::from(*delay));
-    match (&rows.targets, &rows.weights) {
-        (Targets::Narrow(t), Weights::One(w)) => {
-            each_row(rows, t, events, |t, _, amount: F| scatter(slot, t, amount * F::of(f64::from(*w))))
-        }
-        (Targets::Wide(t), Weights::One(w)) => {
-            each_row(rows, t, events, |t, _, amount: F| scatter(slot, t, amount * F::of(f64::from(*w))))
-        }
-        (Targets::Narrow(t), Weights::Each(w)) => {
-            each_row(rows, t, events, |t, row, amount: F| scatter_each(slot, t, &w[row], amount))
-        }
-        (Targets::Wide(t), Weights::Each(w)) => {
-            each_row(rows, t, events, |t, row, amount: F| scatter_each(slot, t, &w[row], amount))
-        }
-    }
+    let row = |source: usize| rows.offsets[source] as usize..rows.offsets[source + 1] as usize;
+    events.iter().map(|event| add_run(slot, rows, row(event.source as usize), event.amount)).sum()
 }
 
-/// Gives `add` the targets of each event's row, where the row lies, and the amount; returns how many synapses there were.
+/// Adds the events of some synapses of a row that arrive together; returns how many they are.
 #[inline(always)]
-fn each_row<F: Float, T>(
-    rows: &Rows,
-    targets: &[T],
-    events: &[Event],
-    mut add: impl FnMut(&[T], std::ops::Range<usize>, F),
-) -> u64 {
-    let mut count = 0;
-    for event in events {
-        let row = rows.offsets[event.source as usize] as usize..rows.offsets[event.source as usize + 1] as usize;
-        count += row.len() as u64;
-        add(&targets[row.clone()], row, F::of(f64::from(event.amount)));
+fn add_run<F: Float>(slot: &mut [F], rows: &Rows, range: std::ops::Range<usize>, amount: f32) -> u64 {
+    let (count, amount) = (range.len() as u64, F::of(f64::from(amount)));
+    match (&rows.targets, &rows.weights) {
+        (Targets::Narrow(t), Weights::One(w)) => scatter(slot, &t[range], amount * F::of(f64::from(*w))),
+        (Targets::Wide(t), Weights::One(w)) => scatter(slot, &t[range], amount * F::of(f64::from(*w))),
+        (Targets::Narrow(t), Weights::Each(w)) => scatter_each(slot, &t[range.clone()], &w[range], amount),
+        (Targets::Wide(t), Weights::Each(w)) => scatter_each(slot, &t[range.clone()], &w[range], amount),
     }
     count
 }
@@ -120,16 +104,7 @@ pub(super) fn deliver_run<F: Float>(
     event: Event,
     (delay, range): (u16, std::ops::Range<usize>),
 ) -> u64 {
-    let amount = F::of(f64::from(event.amount));
-    let count = range.len() as u64;
-    let slot = part.slot(receptor, event.step + u64::from(delay));
-    match (&rows.targets, &rows.weights) {
-        (Targets::Narrow(t), Weights::One(w)) => scatter(slot, &t[range], amount * F::of(f64::from(*w))),
-        (Targets::Wide(t), Weights::One(w)) => scatter(slot, &t[range], amount * F::of(f64::from(*w))),
-        (Targets::Narrow(t), Weights::Each(w)) => scatter_each(slot, &t[range.clone()], &w[range], amount),
-        (Targets::Wide(t), Weights::Each(w)) => scatter_each(slot, &t[range.clone()], &w[range], amount),
-    }
-    count
+    add_run(part.slot(receptor, event.step + u64::from(delay)), rows, range, event.amount)
 }
 
 /// The events of a row whose synapses fail. Several synapses between the same neurons with the same delay lie side by side.
