@@ -1,4 +1,4 @@
-//! The loop over 64 leaky neurons.
+//! The loops over 64 leaky neurons in every case; the usual ones go through `fused`.
 
 use super::kernels::{count_down, send};
 use super::part::{Leak, Part};
@@ -32,7 +32,7 @@ pub(super) fn leaky_block<F: Float>(
     }
 }
 
-/// Moves some neurons and says whether any is at its threshold.
+/// Moves a block and says whether any neuron is at its threshold.
 #[inline(always)]
 fn move_block<F: Float>(part: &mut Part<F>, from: usize, sums: &Sums<F, BLOCK>, conductances: bool) -> bool {
     let leak = part.leak;
