@@ -8,7 +8,7 @@
 //! | [`eig`] | A V = V diag(w), complex | Jacobians |
 //! | [`cholesky`] | A = L Lt, A positive definite | whitening, solves |
 //! | [`solve`] | A X = B | square systems |
-//! | [`inverse_positive_definite`] | A^-1 by Cholesky | the whole of a hat matrix |
+//! | [`inverse_positive_definite`] | A^-1 by Cholesky | what ridge regression leaves of its targets |
 //! | [`gram`], [`transposed_product`], [`product`], [`joint_products`] | X'X, A'B, A B, all of a pair | covariances, alignments |
 //! | [`solve_positive_definite`], [`solve_lower`] | by Cholesky factors | ridge, whitening |
 //! | [`symmetric_function`] | V f(w) V' | roots of covariances |
