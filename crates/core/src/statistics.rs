@@ -2,6 +2,7 @@
 
 use rand::RngExt;
 
+use crate::special::{normal_cdf, student_t_quantile};
 use crate::{Interval, Seed};
 
 /// Arithmetic mean; NaN for no values.
@@ -93,7 +94,9 @@ pub fn wilson_interval(successes: usize, n: usize) -> Interval {
     }
 }
 
-/// Percentile bootstrap interval of a statistic of `n` samples (Efron 1979), at 95 %.
+/// Percentile bootstrap interval of a statistic of `n` samples (Efron 1979), at 95 %, expanded for few samples: its percentiles
+/// are those that make the interval of a mean as wide as Student's (Hesterberg 2015, Am Stat 69:371, "expanded percentile").
+/// The plain percentiles hold the mean of 10 normal samples in 90 % of cases, these in 95 %.
 ///
 /// `statistic` receives the resampled indices. Draws whose statistic is not finite are left out.
 pub fn bootstrap_interval(n: usize, draws: usize, seed: &Seed, statistic: impl Fn(&[usize]) -> f64) -> Interval {
@@ -107,12 +110,18 @@ pub fn bootstrap_interval(n: usize, draws: usize, seed: &Seed, statistic: impl F
             values.push(value);
         }
     }
+    let tail = if n < 2 { 0.025 } else { expanded_tail(n as f64) };
     Interval {
-        low: quantile(&values, 0.025),
-        high: quantile(&values, 0.975),
+        low: quantile(&values, tail),
+        high: quantile(&values, 1.0 - tail),
         level: 0.95,
-        method: format!("percentile bootstrap, {draws} draws"),
+        method: format!("expanded percentile bootstrap, {draws} draws"),
     }
+}
+
+/// Share of draws below a 95 % interval: draws of a mean spread by sqrt((n - 1) / n) too little, and by the normal instead of Student's law.
+fn expanded_tail(n: f64) -> f64 {
+    normal_cdf(-student_t_quantile(0.975, n - 1.0) * (n / (n - 1.0)).sqrt())
 }
 
 /// Jackknife interval of a statistic of `n` samples (Quenouille 1949, Tukey 1958), at 95 %: ten groups of neighbours are

@@ -3,7 +3,7 @@
 use rand::RngExt;
 use rheobase_core::circular::Resultant;
 use rheobase_core::inference::{Tail, kolmogorov_smirnov, t_interval, t_test, wilcoxon_signed_rank};
-use rheobase_core::statistics::{bootstrap_interval, jackknife_interval, mean, wilson_interval};
+use rheobase_core::statistics::{bootstrap_interval, jackknife_interval, mean, median, wilson_interval};
 use rheobase_core::{Interval, Seed};
 
 const SETS: usize = 1000;
@@ -52,13 +52,17 @@ fn coverage(sets: usize, truth: f64, f: impl Fn(usize) -> Interval) -> f64 {
 fn intervals_cover_at_their_nominal_rate() {
     let student = coverage(4000, 0.0, |set| t_interval(&normal(8, &Seed::root(2).index(set))).unwrap());
     assert!((student - 0.95).abs() < 0.02, "Student's t: {student}");
-    let bootstrap = coverage(SETS, 0.0, |set| {
-        let values = normal(80, &Seed::root(3).index(set));
-        bootstrap_interval(80, 400, &Seed::root(4).index(set), |rows| {
-            mean(&rows.iter().map(|&i| values[i]).collect::<Vec<_>>())
-        })
-    });
-    assert!((bootstrap - 0.95).abs() < 0.02, "percentile bootstrap: {bootstrap}");
+    for (name, statistic) in [("mean", mean as fn(&[f64]) -> f64), ("median", median)] {
+        for n in [10, 80] {
+            let bootstrap = coverage(SETS, 0.0, |set| {
+                let values = normal(n, &Seed::root(3).index(set));
+                bootstrap_interval(n, 400, &Seed::root(4).index(set), |rows| {
+                    statistic(&rows.iter().map(|&i| values[i]).collect::<Vec<_>>())
+                })
+            });
+            assert!((bootstrap - 0.95).abs() < 0.02, "bootstrap of the {name} of {n}: {bootstrap}");
+        }
+    }
     let jackknife = coverage(SETS, 0.0, |set| {
         let values = normal(40, &Seed::root(6).index(set));
         jackknife_interval(40, |rows| Some(mean(&rows.iter().map(|&i| values[i]).collect::<Vec<_>>()))).unwrap()

@@ -87,7 +87,7 @@ fn tiled(blocks: Blocks<'_>) {
     // 24 vectors of 512 bits for the tile leave 8 for its operands; 12 of 256 bits leave 4, which is enough for two and a copied value but
     // not for three.
     if has_512_bits() {
-        vectorised(Tiled::<'_, 8, WIDTH, 128>(blocks));
+        vectorised(Tiled::<'_, 8, WIDTH, 96>(blocks));
     } else {
         vectorised(Tiled::<'_, 6, 8, 64>(blocks));
     }

@@ -1,11 +1,12 @@
 //! Under the null, the instruments' p-values are uniform. p-values of R random draws come in steps of 1 / (R + 1); a uniform part of a step
 //! is taken off, as a randomised test does.
 
-use ndarray::Array2;
+use ndarray::{Array2, s};
 use rand::RngExt;
 use rand::seq::SliceRandom;
 use rheobase_core::Seed;
 use rheobase_core::inference::kolmogorov_smirnov;
+use rheobase_core::special::chi_squared_tail;
 use rheobase_core::statistics::permutation_p;
 use rheobase_receptive_field::glm::rescaling::time_rescaling;
 use rheobase_receptive_field::glm::{Family, fit};
@@ -104,6 +105,34 @@ fn walds_intervals_of_generalised_linear_models_cover() {
         .count() as f64
         / 1000.0;
     assert!((covered - 0.95).abs() < 0.02, "{covered}");
+}
+
+#[test]
+fn likelihood_ratios_of_nested_models_follow_chi_squared() {
+    let ps: Vec<f64> = (0..1000)
+        .map(|set| {
+            let seed = Seed::root(6).index(set);
+            let x = normal(300, 3, &seed.child("x"));
+            let mut stream = seed.child("spikes").stream();
+            // Counts follow the first column; the other two have nothing to do with them.
+            let counts: Vec<f64> = x.outer_iter().map(|r| poisson((0.4 * r[0]).exp(), &mut stream)).collect();
+            let of = |columns| fit(x.slice(s![.., ..columns]), &counts, Family::Poisson, None).unwrap().log_likelihood;
+            chi_squared_tail(2.0 * (of(3) - of(1)), 2.0)
+        })
+        .collect();
+    require_uniform("likelihood ratio", &ps);
+}
+
+/// A Poisson count, by inversion.
+fn poisson(mean: f64, stream: &mut impl RngExt) -> f64 {
+    let (mut count, mut left) = (0.0, stream.random_range(0.0..1.0) - (-mean).exp());
+    let mut share = (-mean).exp();
+    while left > 0.0 {
+        count += 1.0;
+        share *= mean / count;
+        left -= share;
+    }
+    count
 }
 
 #[test]

@@ -5,7 +5,7 @@ use rand::RngExt;
 use rand::seq::SliceRandom;
 use rheobase_core::Seed;
 use rheobase_core::inference::kolmogorov_smirnov;
-use rheobase_core::statistics::permutation_p;
+use rheobase_core::statistics::{jackknife_interval, permutation_p};
 use rheobase_similarity::cca::{cca, permutation_null, significant_components};
 use rheobase_similarity::inference::{Resample, bootstrap, dual_bootstrap};
 use rheobase_similarity::{Bias, Comparator, Dissimilarity, Rdm, compare_rdms, linear_cka};
@@ -111,6 +111,38 @@ fn conditions_drawn_anew_and_both() {
         let found = up_to(0.05, ps);
         assert!((least..0.07).contains(&found), "{name}: {found} at .05");
         assert!((up_to(0.5, ps) - 0.5).abs() < 0.05, "{name}: {} at .5", up_to(0.5, ps));
+    }
+}
+
+/// Two measurements of the same hidden patterns.
+fn related(rows: usize, seed: &Seed) -> (Array2<f64>, Array2<f64>) {
+    let hidden = normal(rows, 6, &seed.child("hidden"));
+    let of = |name: &str| {
+        let weights = normal(6, 8, &Seed::root(7).child(name));
+        hidden.dot(&weights) + 2.0 * normal(rows, 8, &seed.child(name))
+    };
+    (of("x"), of("y"))
+}
+
+#[test]
+fn groups_of_conditions_left_out() {
+    let rdm = |m: &Array2<f64>| Rdm::from_responses(m.view(), Dissimilarity::SquaredEuclidean).unwrap();
+    let cka = |x: &Array2<f64>, y: &Array2<f64>| linear_cka(x.view(), y.view(), Bias::Unbiased).unwrap();
+    let rsa = |a: &Rdm, b: &Rdm| compare_rdms(a, b, Comparator::Pearson).unwrap();
+    // The truth, from so many conditions that its error does not count.
+    let (x, y) = related(2000, &Seed::root(8));
+    let (true_cka, true_rsa) = (cka(&x, &y), rsa(&rdm(&x), &rdm(&y)));
+    let (mut in_cka, mut in_rsa) = (0, 0);
+    for set in 0..1000 {
+        let (x, y) = related(80, &Seed::root(9).index(set));
+        let (a, b) = (rdm(&x), rdm(&y));
+        let by_cka = jackknife_interval(80, |k| Some(cka(&x.select(Axis(0), k), &y.select(Axis(0), k)))).unwrap();
+        let by_rsa = jackknife_interval(80, |k| Some(rsa(&a.subset(k), &b.subset(k)))).unwrap();
+        in_cka += usize::from((by_cka.low..=by_cka.high).contains(&true_cka));
+        in_rsa += usize::from((by_rsa.low..=by_rsa.high).contains(&true_rsa));
+    }
+    for (name, covered) in [("CKA", in_cka), ("RSA", in_rsa)] {
+        assert!((covered as f64 / 1000.0 - 0.95).abs() < 0.02, "{name}: {covered}");
     }
 }
 

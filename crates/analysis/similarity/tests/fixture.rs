@@ -3,7 +3,7 @@
 use ndarray::{Array2, array};
 use rheobase_core::Seed;
 use rheobase_similarity::cca::{self, CrossValidation};
-use rheobase_similarity::kernel::{linear_cka_by_gram, rbf_cka, rbf_gram};
+use rheobase_similarity::kernel::{linear_cka_by_gram, rbf_cka, rbf_sigma_squared};
 use rheobase_similarity::matching::{best_assignment, soft_matching_correlation, soft_matching_distance, transport};
 use rheobase_similarity::neighbours::{Closeness, mutual_nearest_neighbours};
 use rheobase_similarity::shape;
@@ -32,8 +32,8 @@ fn cka_of_all_kernels_and_biases() {
         close(linear_cka_by_gram(x, y, bias).unwrap(), expected, 1e-10);
         close(linear_cka(x, y, bias).unwrap(), expected, 1e-10);
     }
-    close(rbf_gram(x, 1.0).unwrap().1, 2.988_747_521_467_577_6, 1e-10);
-    close(rbf_gram(y, 1.0).unwrap().1, 3.670_023_960_545_908, 1e-10);
+    close(rbf_sigma_squared(x, 1.0).unwrap(), 2.988_747_521_467_577_6, 1e-10);
+    close(rbf_sigma_squared(y, 1.0).unwrap(), 3.670_023_960_545_908, 1e-10);
     close(rbf_cka(x, y, 1.0, Bias::Biased).unwrap(), 0.389_360_052_203_646_17, 1e-10);
 }
 

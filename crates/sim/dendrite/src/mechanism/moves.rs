@@ -74,7 +74,7 @@ impl Moves for InSingle {
     ) -> ([Block; S], [Block; S]) {
         let dt_ms = dt_ms as f32;
         // Products of two exponentials stay finite within these bounds, and every gate has long come to its end there.
-        let (mut v, calcium) = (v.map(|v| v as f32), calcium.map(|calcium| calcium as f32));
+        let (mut v, calcium) = (narrow(v), narrow(calcium));
         for v in &mut v {
             *v = if *v > KINETIC_LIMIT_MV { KINETIC_LIMIT_MV } else { *v };
             *v = if *v < -KINETIC_LIMIT_MV { -KINETIC_LIMIT_MV } else { *v };
@@ -93,11 +93,33 @@ impl Moves for InSingle {
                 *x = -exp_m1(*x);
             }
         }
-        (limit.map(|all| all.map(f64::from)), gone.map(|all| all.map(f64::from)))
+        (std::array::from_fn(|k| widen(&limit[k])), std::array::from_fn(|k| widen(&gone[k])))
     }
 
     #[inline(always)]
     fn moved(&self, state: f64, limit: f64, gone: f64) -> f64 {
         (limit - state).mul_add(gone, state)
     }
+}
+
+// Loops, because the compiler does not always put the library's maps over arrays into the function whose vectors they should use.
+
+/// Rounded to 24 bits.
+#[inline(always)]
+fn narrow(from: &Block) -> [f32; BLOCK] {
+    let mut to = [0.0; BLOCK];
+    for i in 0..BLOCK {
+        to[i] = from[i] as f32;
+    }
+    to
+}
+
+/// With 53 bits again.
+#[inline(always)]
+fn widen(from: &[f32; BLOCK]) -> Block {
+    let mut to = [0.0; BLOCK];
+    for i in 0..BLOCK {
+        to[i] = f64::from(from[i]);
+    }
+    to
 }

@@ -1,6 +1,7 @@
 //! What is read off a recorded trace.
 
-use rheobase_core::{Estimate, Interval, statistics};
+use rheobase_core::inference::t_interval;
+use rheobase_core::{Estimate, statistics};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -100,11 +101,10 @@ impl Measure {
         if values.len() == 1 {
             return Estimate::new(values[0], &name, "of one simulated trace", samples, "samples").with_unit(unit);
         }
-        let mean = statistics::mean(values);
-        let error = (statistics::variance(values, 1) / values.len() as f64).sqrt();
-        let (low, high) = (mean - 1.96 * error, mean + 1.96 * error);
-        let interval = Interval { low, high, level: 0.95, method: "mean +- 1.96 standard errors".into() };
-        Estimate::new(mean, &name, "mean over trials", values.len(), "trials").with_unit(unit).with_interval(interval)
+        Estimate {
+            interval: t_interval(values),
+            ..Estimate::new(statistics::mean(values), &name, "mean over trials", values.len(), "trials").with_unit(unit)
+        }
     }
 }
 

@@ -50,7 +50,7 @@ impl Kind for Cka {
     type Parameters = CkaParameters;
     const ROLE: Role = Role::Compare;
     const KIND: &'static str = "cka";
-    const VERSION: u32 = 4;
+    const VERSION: u32 = 5;
     const ABOUT: &'static str =
         "linear CKA of all pairs of layers, unbiased (Song 2012) with the biased form beside it (Kornblith 2019)";
     const OUTPUTS: &'static [OutputInfo] = &[main_output("similarities")];

@@ -214,7 +214,7 @@ impl Kind for PopulationSimilarity {
     type Parameters = PopulationSimilarityParameters;
     const ROLE: Role = Role::Compare;
     const KIND: &'static str = "population-similarity";
-    const VERSION: u32 = 5;
+    const VERSION: u32 = 6;
     const ABOUT: &'static str = "similarity of all pairs of layers by CCA, SVCCA, PWCCA, CKA, shape metrics, soft matching or mutual neighbours";
     const OUTPUTS: &'static [OutputInfo] = &[main_output("similarities")];
 

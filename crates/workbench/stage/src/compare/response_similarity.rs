@@ -58,7 +58,7 @@ impl Kind for ResponseSimilarity {
     type Parameters = ResponseSimilarityParameters;
     const ROLE: Role = Role::Compare;
     const KIND: &'static str = "response-similarity";
-    const VERSION: u32 = 2;
+    const VERSION: u32 = 3;
     const ABOUT: &'static str = "similarity of recorded populations shown the same stimuli, at each time, beside the similarity of their own halves";
     const OUTPUTS: &'static [OutputInfo] = &[main_output("similarities")];
 

@@ -139,7 +139,7 @@ impl Kind for TrialTuning {
     type Parameters = TrialTuningParameters;
     const ROLE: Role = Role::Analysis;
     const KIND: &'static str = "trial-tuning";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
     const ABOUT: &'static str = "tuning of every unit to a direction or an orientation that trials show: von Mises curve, selectivity with its test, Fano factor";
     const OUTPUTS: &'static [OutputInfo] = &[main_output("tuning of every unit")];
 

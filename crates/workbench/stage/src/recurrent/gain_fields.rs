@@ -49,7 +49,7 @@ impl Kind for GainFields {
     type Parameters = GainFieldParameters;
     const ROLE: Role = Role::Analysis;
     const KIND: &'static str = "gain-fields";
-    const VERSION: u32 = 4;
+    const VERSION: u32 = 5;
     const ABOUT: &'static str =
         "planar gain fields and retinal receptive fields of hidden units (Zipser & Andersen 1988)";
     const OUTPUTS: &'static [OutputInfo] = &[main_output("gain fields")];
