@@ -144,8 +144,9 @@ impl Side {
                 kept.push(distance);
             }
         });
-        kept.sort_unstable_by(f64::total_cmp);
-        Some(0.5 * (kept[ranks[0] - before] + kept[ranks[1] - before]))
+        let (below, high, _) = kept.select_nth_unstable_by(ranks[1] - before, f64::total_cmp);
+        let low = if ranks[0] == ranks[1] { *high } else { below.iter().copied().fold(0.0, f64::max) };
+        Some(0.5 * (low + *high))
     }
 }
 
