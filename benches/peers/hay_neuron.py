@@ -5,8 +5,8 @@ What the bench `surrogate` (`teacher`) and `cable` (`hay`) run here, for a ratio
     python hay_neuron.py MORPHOLOGY.asc [--ms 300] [--reps 3] [--without-synapses]
 
 Needs NEURON (`pip install neuron`) and a C++ compiler. Kinetics are those of `crates/sim/dendrite/src/mechanism/hay`, written without
-tables, with time constants as the sources have them; synapses move by factors computed once, as the sources' do. Input is Poisson at
-the mean of the bench's protocol; how often it comes hardly changes NEURON's time.
+tables; synapses move by factors that are computed once, which is the faster way for NEURON. Input is Poisson at the mean of the bench's
+protocol.
 """
 import argparse
 import glob

@@ -80,6 +80,10 @@ impl Side {
 fn hsic_unbiased(x: &Side, y: &Side, product: &Array2<f64>) -> f64 {
     let n = x.rows.len() as f64;
     let trace = squared_norm(product) - x.diagonal.dot(&y.diagonal);
-    let (all, both) = (x.rows.sum() * y.rows.sum(), x.rows.dot(&y.rows));
+    hsic1(n, trace, x.rows.sum() * y.rows.sum(), x.rows.dot(&y.rows))
+}
+
+/// HSIC1 of Song et al. 2012, eq. 5, for n conditions: from tr(K L), 1'K1 1'L1 and 1'K L 1 of kernels without their diagonals.
+pub(crate) fn hsic1(n: f64, trace: f64, all: f64, both: f64) -> f64 {
     (trace + all / ((n - 1.0) * (n - 2.0)) - 2.0 / (n - 2.0) * both) / (n * (n - 3.0))
 }

@@ -13,6 +13,7 @@ use rheobase_core::math::exp;
 use rheobase_core::vectorised::{Kernel, vectorised};
 use rheobase_linalg::transposed_product;
 
+use crate::cka::hsic1;
 use crate::prepare::{centred, centred_pair, require_pair};
 use crate::{Bias, Error, Result};
 
@@ -239,8 +240,7 @@ fn hsic(product: f64, k: &Margins, l: &Margins, bias: Bias) -> f64 {
         let off = |m: &Margins| m.rows.iter().zip(&m.diagonal).map(|(row, own)| row - own).collect::<Vec<_>>();
         let (ks, ls) = (off(k), off(l));
         let trace = product - dot(&k.diagonal, &l.diagonal);
-        let (all, both) = (ks.iter().sum::<f64>() * ls.iter().sum::<f64>(), dot(&ks, &ls));
-        return (trace + all / ((n - 1.0) * (n - 2.0)) - 2.0 / (n - 2.0) * both) / (n * (n - 3.0));
+        return hsic1(n, trace, ks.iter().sum::<f64>() * ls.iter().sum::<f64>(), dot(&ks, &ls));
     }
     let centred = product - 2.0 / n * dot(&k.rows, &l.rows) + k_all * l_all / (n * n);
     if bias == Bias::Biased {

@@ -6,6 +6,7 @@
 use ndarray::{Array2, ArrayView2, Axis};
 use rheobase_linalg::product;
 
+use crate::cka::hsic1;
 use crate::prepare::require_pair;
 use crate::{Error, Result};
 
@@ -98,11 +99,11 @@ pub fn cknna(x: ArrayView2<'_, f64>, y: ArrayView2<'_, f64>, k: usize, closeness
     Ok(hsic_unbiased(&restricted(&kx, &a, &b), &restricted(&ky, &a, &b)) / (xx * yy).sqrt())
 }
 
-/// HSIC1 of Song et al. 2012, without copying the matrices to clear their diagonals.
+/// [`hsic1`] of two matrices, without copying the matrices to clear their diagonals.
 fn hsic_unbiased(k: &Array2<f64>, l: &Array2<f64>) -> f64 {
     let n = k.nrows() as f64;
     let diagonal = k.diag().dot(&l.diag());
     let (ks, ls) = (k.sum_axis(Axis(1)) - k.diag(), l.sum_axis(Axis(1)) - l.diag());
     let trace = k.iter().zip(l).map(|(p, q)| p * q).sum::<f64>() - diagonal;
-    (trace + ks.sum() * ls.sum() / ((n - 1.0) * (n - 2.0)) - 2.0 / (n - 2.0) * ks.dot(&ls)) / (n * (n - 3.0))
+    hsic1(n, trace, ks.sum() * ls.sum(), ks.dot(&ls))
 }
