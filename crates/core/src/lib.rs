@@ -15,6 +15,7 @@ pub mod inference;
 mod lesion;
 pub mod math;
 pub mod parallel;
+pub mod prefetch;
 mod probe;
 mod progress;
 mod seed;

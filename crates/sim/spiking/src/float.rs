@@ -5,7 +5,7 @@ use serde::de::DeserializeOwned;
 
 /// `f32` or `f64`.
 pub trait Float: rheobase_core::Float + Serialize + DeserializeOwned {
-    /// So small that adding and subtracting it changes nothing but numbers too small for fast arithmetic, which become 0.
+    /// So small that adding it changes nothing but 0 and numbers too small for fast arithmetic.
     const TINY: Self;
 }
 

@@ -1,5 +1,6 @@
 //! Synapses as rows: for each source its targets, ordered by delay so that the events of a spike that arrive together lie together.
 
+use rheobase_core::prefetch::prefetch;
 use serde::{Deserialize, Serialize};
 
 use super::draw::{Drawn, Wiring};
@@ -94,6 +95,25 @@ impl Rows {
         let (weight, delay) = (own(&projection.weight, 4), own(&projection.delay_ms, 2));
         let Some(plasticity) = &projection.plasticity else { return target + weight + delay };
         target + 4 + delay + 8 + delay + plasticity.state_bytes()
+    }
+
+    /// Numbers of the synapses of a source.
+    #[inline(always)]
+    pub fn row(&self, source: usize) -> std::ops::Range<usize> {
+        self.offsets[source] as usize..self.offsets[source + 1] as usize
+    }
+
+    /// Has the beginning of a row brought into the cache.
+    #[inline(always)]
+    pub fn prefetch(&self, source: usize) {
+        let row = self.row(source);
+        match &self.targets {
+            Targets::Narrow(t) => prefetch(&t[row.clone()]),
+            Targets::Wide(t) => prefetch(&t[row.clone()]),
+        }
+        if let Weights::Each(weights) = &self.weights {
+            prefetch(&weights[row]);
+        }
     }
 
     /// Builds the rows onto the targets of a range.
@@ -268,7 +288,7 @@ impl Rows {
     /// Stretches of one row that share a delay: the delay and the synapses.
     #[inline(always)]
     pub fn runs(&self, source: usize) -> impl Iterator<Item = (u16, std::ops::Range<usize>)> + '_ {
-        let row = self.offsets[source] as usize..self.offsets[source + 1] as usize;
+        let row = self.row(source);
         let (single, several) = match &self.delays {
             Delays::One(d) => (Some((*d, row.clone())), &[][..]),
             Delays::Runs { first, runs } => (None, &runs[first[source] as usize..first[source + 1] as usize]),

@@ -56,13 +56,26 @@ pub(super) fn deliver_rows<F: Float>(
     events: &[Event],
 ) -> u64 {
     let Some(first) = events.first() else { return 0 };
+    // Rows lie anywhere in memory, and where is known before.
+    let coming = |k: usize| {
+        if let Some(event) = events.get(k + 2) {
+            rows.prefetch(event.source as usize);
+        }
+    };
     let (Delays::One(delay), None) = (&rows.delays, failing) else {
-        return events.iter().map(|event| deliver_row(part, receptor, rows, failing, *event)).sum();
+        let deliver = |(k, event): (usize, &Event)| {
+            coming(k);
+            deliver_row(part, receptor, rows, failing, *event)
+        };
+        return events.iter().enumerate().map(deliver).sum();
     };
     // All of them arrive together.
     let slot = part.slot(receptor, first.step + u64::from(*delay));
-    let row = |source: usize| rows.offsets[source] as usize..rows.offsets[source + 1] as usize;
-    events.iter().map(|event| add_run(slot, rows, row(event.source as usize), event.amount)).sum()
+    let deliver = |(k, event): (usize, &Event)| {
+        coming(k);
+        add_run(slot, rows, rows.row(event.source as usize), event.amount)
+    };
+    events.iter().enumerate().map(deliver).sum()
 }
 
 /// Adds the events of some synapses of a row that arrive together; returns how many they are.

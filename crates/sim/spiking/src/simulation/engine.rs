@@ -135,7 +135,7 @@ impl<F: Float> Engine for Shards<F> {
             let Synapses::Stored(rows) = &incoming.synapses else { continue };
             let first = shard.parts[incoming.to].first as u32;
             for source in 0..rows.offsets.len() - 1 {
-                for i in rows.offsets[source] as usize..rows.offsets[source + 1] as usize {
+                for i in rows.row(source) {
                     let weight = match &rows.weights {
                         Weights::One(w) => *w,
                         Weights::Each(w) => incoming.plastic.as_ref().map_or(w[i], |p| p.weight_at(i, w[i], step)),

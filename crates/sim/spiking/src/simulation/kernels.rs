@@ -28,10 +28,9 @@ pub(super) fn advance_block<F: Float>(
 
 /// One step less of refractory time, down to 0.
 #[inline(always)]
-pub(super) fn count_down<F: Float>(timer: &mut [F]) {
+pub(super) fn count_down(timer: &mut [u32; BLOCK]) {
     for t in timer {
-        let next = *t - F::of(1.0);
-        *t = if next > F::default() { next } else { F::default() };
+        *t = t.saturating_sub(1);
     }
 }
 
@@ -58,7 +57,7 @@ fn point_neurons<F: Float, N: PointNeuron>(
         let v: &mut [F; BLOCK] = block_mut(&mut part.v, from);
         let (a, b, c): (&mut [F; BLOCK], &mut [F; BLOCK], &mut [F; BLOCK]) =
             (block_mut(a, from), block_mut(b, from), block_mut(c, from));
-        let timer: &[F; BLOCK] = block(&part.timer, from);
+        let timer: &[u32; BLOCK] = block(&part.timer, from);
         for i in 0..BLOCK {
             let zero = F::default();
             let state = [
@@ -69,7 +68,7 @@ fn point_neurons<F: Float, N: PointNeuron>(
             ];
             let input = Input { current: sums.current[i], conductance: sums.conductance[i], pull: sums.pull[i] };
             let next = neuron.advance(state, input, dt);
-            let held = timer[i] > zero;
+            let held = timer[i] > 0;
             v[i] = if held && clamped { state[0] } else { next[0] + sums.jumps[i] };
             if N::SLOW > 0 {
                 a[i] = next[1];
@@ -94,7 +93,7 @@ fn different<F: Float>(part: &mut Part<F>, from: usize, sums: &Sums<F, BLOCK>, f
         let at = from + i;
         let state = [part.v[at], part.slow[0][at], part.slow[1][at], part.slow[2][at]];
         let input = Input { current: sums.current[i], conductance: sums.conductance[i], pull: sums.pull[i] };
-        let held = part.timer[at] > F::default();
+        let held = part.timer[at] > 0;
         let (next, peak) = with_point_neuron!(part.model(at), n => {
             let mut next = n.advance(state, input, dt);
             next[0] = if held && n.clamped() { state[0] } else { next[0] + sums.jumps[i] };
@@ -112,7 +111,7 @@ fn different<F: Float>(part: &mut Part<F>, from: usize, sums: &Sums<F, BLOCK>, f
 fn finish<F: Float>(part: &mut Part<F>, from: usize, any: bool, fired: &mut Vec<u32>) {
     for at in (from..from + BLOCK).filter(|_| any) {
         let model = part.model(at);
-        if part.v[at] < F::of(model.threshold_mv()) || part.timer[at] > F::default() {
+        if part.v[at] < F::of(model.threshold_mv()) || part.timer[at] > 0 {
             continue;
         }
         let state = [part.v[at], part.slow[0][at], part.slow[1][at], part.slow[2][at]].map(F::value);
@@ -121,10 +120,10 @@ fn finish<F: Float>(part: &mut Part<F>, from: usize, any: bool, fired: &mut Vec<
         let wait = (model.refractory_ms() / part.dt_ms).round();
         part.v[at] = F::of(after[0]);
         part.slow.iter_mut().zip(&after[1..]).for_each(|(s, x)| s[at] = F::of(*x));
-        part.timer[at] = F::of(if wait > 0.0 { wait + 1.0 } else { 0.0 });
+        part.timer[at] = if wait > 0.0 { (wait + 1.0) as u32 } else { 0 };
         send(part.first, part.len, at, fired);
     }
-    count_down(&mut part.timer[from..from + BLOCK]);
+    count_down(block_mut(&mut part.timer, from));
 }
 
 fn threshold_units<F: Float>(
@@ -157,7 +156,7 @@ fn described<F: Float>(part: &mut Part<F>, from: usize, step: u64, sums: &Sums<F
     let (t_ms, wait) = (step as f64 * part.dt_ms, part.neuron.refractory_ms() / part.dt_ms);
     let Part { described, v, slow, timer, first, len, .. } = part;
     let Some(kernel) = described else { return };
-    let timer: &mut [F; BLOCK] = block_mut(timer, from);
+    let timer: &mut [u32; BLOCK] = block_mut(timer, from);
     *kernel.variable(None) = *block(v, from);
     for (k, values) in slow.iter().enumerate() {
         *kernel.variable(Some(k)) = *block(values, from);
@@ -171,7 +170,7 @@ fn described<F: Float>(part: &mut Part<F>, from: usize, step: u64, sums: &Sums<F
     }
     if above.contains(&true) {
         for i in (0..BLOCK).filter(|i| above[*i]) {
-            timer[i] = F::of(wait.round() + 1.0);
+            timer[i] = (wait.round() + 1.0) as u32;
             send(*first, *len, from + i, fired);
         }
     }

@@ -28,7 +28,9 @@ pub(super) fn leaky_block<F: Float>(
         sums.jumps[i] += sums.current[i];
     }
     if move_block(part, from, sums, conductances) {
-        reset(part, from, fired);
+        let Part { first, len, v, timer, leaks, leak, .. } = part;
+        let leak = |i| leaks.get(from + i).copied().unwrap_or(*leak);
+        reset(block_mut(v, from), block_mut(timer, from), leak, [*first, *len, from], fired);
     }
 }
 
@@ -37,27 +39,27 @@ pub(super) fn leaky_block<F: Float>(
 fn move_block<F: Float>(part: &mut Part<F>, from: usize, sums: &Sums<F, BLOCK>, conductances: bool) -> bool {
     let leak = part.leak;
     let v: &mut [F; BLOCK] = block_mut(&mut part.v, from);
-    let timer: &mut [F; BLOCK] = block_mut(&mut part.timer, from);
+    let timer: &mut [u32; BLOCK] = block_mut(&mut part.timer, from);
     let mut above = 0_u32;
     if !part.leaks.is_empty() {
         let leaks: &[Leak<F>; BLOCK] = block(&part.leaks, from);
         let moved = driven(v, |i| &leaks[i], sums);
         for i in 0..BLOCK {
             let next = moved[i] + sums.jumps[i];
-            v[i] = if timer[i] > F::default() { v[i] } else { next };
+            v[i] = if timer[i] > 0 { v[i] } else { next };
             above += u32::from(v[i] >= leaks[i].threshold);
         }
     } else if conductances {
         let moved = driven(v, |_| &leak, sums);
         for i in 0..BLOCK {
             let next = moved[i] + sums.jumps[i];
-            v[i] = if timer[i] > F::default() { v[i] } else { next };
+            v[i] = if timer[i] > 0 { v[i] } else { next };
             above += u32::from(v[i] >= leak.threshold);
         }
     } else {
         for i in 0..BLOCK {
             let moved = (v[i] - leak.steady).mul_add(leak.keep, leak.steady) + sums.jumps[i];
-            v[i] = if timer[i] > F::default() { v[i] } else { moved };
+            v[i] = if timer[i] > 0 { v[i] } else { moved };
             above += u32::from(v[i] >= leak.threshold);
         }
     }
@@ -77,16 +79,24 @@ fn driven<'a, F: Float, const N: usize>(v: &[F; N], leak: impl Fn(usize) -> &'a 
     })
 }
 
-/// Resets those that are at their threshold.
+/// Resets those of a block that are at their threshold and appends their numbers; the block is that from `from` on of neurons
+/// `first..first + len`.
 #[inline(always)]
-pub(super) fn reset<F: Float>(part: &mut Part<F>, from: usize, fired: &mut Vec<u32>) {
-    for i in from..from + BLOCK {
-        let leak = part.leaks.get(i).copied().unwrap_or(part.leak);
-        if part.v[i] < leak.threshold {
-            continue;
-        }
-        part.v[i] = leak.reset;
-        part.timer[i] = leak.refractory;
-        send(part.first, part.len, i, fired);
+pub(super) fn reset<F: Float>(
+    v: &mut [F; BLOCK],
+    timer: &mut [u32; BLOCK],
+    leak: impl Fn(usize) -> Leak<F>,
+    [first, len, from]: [usize; 3],
+    fired: &mut Vec<u32>,
+) {
+    let mut above = 0_u64;
+    for i in 0..BLOCK {
+        above |= u64::from(v[i] >= leak(i).threshold) << i;
+    }
+    while above > 0 {
+        let i = above.trailing_zeros() as usize;
+        above &= above - 1;
+        (v[i], timer[i]) = (leak(i).reset, leak(i).refractory);
+        send(first, len, from + i, fired);
     }
 }

@@ -7,7 +7,6 @@ use rheobase_core::vectorised::{Kernel, vectorised};
 use super::aligned::Aligned;
 use super::fused::{Fused, move_fused};
 use super::kernels;
-use super::leaky::reset;
 use super::receptor::{ReceptorState, Sums, block, block_mut};
 use crate::network::{NetworkDescription, Population};
 use crate::neuron::{DescribedKernel, Neuron, Processes};
@@ -33,7 +32,7 @@ pub(super) struct Leak<F> {
     pub keep: F,
     pub threshold: F,
     pub reset: F,
-    pub refractory: F,
+    pub refractory: u32,
 }
 
 impl<F: Float> Leak<F> {
@@ -49,7 +48,7 @@ impl<F: Float> Leak<F> {
             keep: F::of((-dt_ms / lif.tau_ms).exp()),
             threshold: F::of(lif.threshold_mv),
             reset: F::of(lif.reset_mv),
-            refractory: F::of((lif.refractory_ms / dt_ms).round()),
+            refractory: (lif.refractory_ms / dt_ms).round() as u32,
         }
     }
 }
@@ -68,9 +67,9 @@ pub(super) struct Part<F> {
     pub v: Aligned<F>,
     pub slow: Vec<Aligned<F>>,
     /// Steps that a neuron stays refractory.
-    pub timer: Aligned<F>,
+    pub timer: Aligned<u32>,
     pub receptors: Vec<ReceptorState<F>>,
-    /// Events under way to each receptor: as many slots as the longest delay, plus one.
+    /// Events under way to each receptor, in as many slots as the longest delay: those of a step arrive before new ones are sent.
     pub buffers: Vec<Aligned<F>>,
     pub slots: usize,
     outside: Vec<Outside>,
@@ -139,7 +138,7 @@ impl<F: Float> Part<F> {
             dt_ms: dt,
             v: zeros(padded),
             slow: (0..slow).map(|_| zeros(padded)).collect(),
-            timer: zeros(padded),
+            timer: Aligned::filled(0, padded),
             buffers: receptors.iter().map(|_| zeros(padded)).collect(),
             receptors,
             slots: 1,
@@ -200,9 +199,9 @@ impl<F: Float> Part<F> {
 
     /// Makes the buffers long enough; before the first step.
     pub fn make_room(&mut self, longest_delay: usize) {
-        self.slots = longest_delay + 1;
+        self.slots = longest_delay.max(1);
         let size = self.slots * self.v.len();
-        self.buffers.iter_mut().for_each(|b| *b = Aligned::filled(F::default(), size));
+        self.buffers = self.receptors.iter().map(|r| Aligned::filled(r.nothing(), size)).collect();
     }
 
     /// Where the slots of steps begin.
@@ -235,7 +234,7 @@ impl<F: Float> Part<F> {
             receptor.act(from, v, sums);
             let arriving: &mut [F; BLOCK] = block_mut(buffer, slot + from);
             receptor.decay(from, arriving, &mut sums.jumps);
-            *arriving = [F::default(); BLOCK];
+            *arriving = [receptor.nothing(); BLOCK];
         }
     }
 
@@ -326,6 +325,9 @@ impl<F: Float> Kernel for Advance<'_, F> {
         let padded = part.v.len();
         let slot = part.places_of_slots().of(step);
         let fused = Fused::of(part);
+        if let (Some(how), true) = (fused, part.outside.is_empty()) {
+            return move_fused(part, how, slot, fired);
+        }
         for number in 0..padded / BLOCK {
             let from = number * BLOCK;
             let first_block = (part.first / BLOCK + number) as u32;
@@ -334,15 +336,15 @@ impl<F: Float> Kernel for Advance<'_, F> {
                 let arriving = block_mut(&mut part.buffers[outside.receptor], slot + from);
                 outside.table.add(&uniform, outside.weight, arriving);
             }
-            if let Some(above) = fused.and_then(|how| move_fused(part, how, from, slot)) {
-                if above {
-                    reset(part, from, fired);
-                }
+            if fused.is_some() {
                 continue;
             }
             let mut sums = Sums::zeros();
             part.take_events(from, slot, &mut sums);
             kernels::advance_block(part, from, first_block, step, &mut sums, fired);
+        }
+        if let Some(how) = fused {
+            move_fused(part, how, slot, fired);
         }
     }
 }

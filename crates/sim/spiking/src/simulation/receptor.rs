@@ -72,6 +72,13 @@ impl<F: Float> ReceptorState<F> {
         }
     }
 
+    /// What arrives where no event does: so little that nothing shows it, yet a state that decays for long never gets to numbers too small
+    /// for fast arithmetic.
+    #[inline(always)]
+    pub fn nothing(&self) -> F {
+        if self.action == Action::Jump { F::default() } else { F::TINY }
+    }
+
     /// Adds what the receptor does to a block of neurons in the coming step.
     #[inline(always)]
     pub fn act<const N: usize>(&self, from: usize, v: &[F; N], sums: &mut Sums<F, N>) {
@@ -116,13 +123,13 @@ impl<F: Float> ReceptorState<F> {
         } else if self.y.is_empty() {
             let x: &mut [F; N] = block_mut(&mut self.x, from);
             for i in 0..N {
-                x[i] = (self.keep_x.mul_add(x[i], arriving[i]) + F::TINY) - F::TINY;
+                x[i] = self.keep_x.mul_add(x[i], arriving[i]);
             }
         } else {
             let (x, y): (&mut [F; N], &mut [F; N]) = (block_mut(&mut self.x, from), block_mut(&mut self.y, from));
             for i in 0..N {
-                x[i] = (self.keep_x.mul_add(x[i], self.fill * y[i]) + F::TINY) - F::TINY;
-                y[i] = (self.keep_y.mul_add(y[i], arriving[i]) + F::TINY) - F::TINY;
+                x[i] = self.keep_x.mul_add(x[i], self.fill * y[i]);
+                y[i] = self.keep_y.mul_add(y[i], arriving[i]);
             }
         }
     }

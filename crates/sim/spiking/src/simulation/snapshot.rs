@@ -25,8 +25,10 @@ pub struct Snapshot {
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 struct PopulationState {
-    /// Voltage, slow variables, refractory times, then states of receptors.
+    /// Voltage, slow variables, then states of receptors.
     values: Vec<Vec<f64>>,
+    /// Steps that neurons stay refractory.
+    timers: Vec<u32>,
     /// Events under way by receptor and slot.
     arriving: Vec<Vec<Vec<f64>>>,
     processes: Vec<ProcessState>,
@@ -97,11 +99,11 @@ impl PopulationState {
             };
             add(&part.v);
             part.slow.iter().for_each(|s| add(s));
-            add(&part.timer);
             part.receptors.iter().for_each(|r| {
                 add(&r.x);
                 add(&r.y);
             });
+            state.timers.extend(&part.timer[..part.len]);
             state.arriving.resize(part.buffers.len(), vec![vec![]; part.slots]);
             for (all, buffer) in state.arriving.iter_mut().zip(&part.buffers) {
                 let padded = part.v.len();
@@ -133,14 +135,16 @@ impl PopulationState {
         };
         take(&mut part.v);
         part.slow.iter_mut().for_each(|s| take(s));
-        take(&mut part.timer);
         part.receptors.iter_mut().for_each(|r| {
             take(&mut r.x);
             take(&mut r.y);
         });
-        if failed || self.arriving.len() != part.buffers.len() {
+        let slots = self.arriving.iter().map(Vec::len);
+        failed |= !slots.eq(part.buffers.iter().map(|_| part.slots)) || self.timers.len() < range.end;
+        if failed {
             return Err(Error::Description("the snapshot is of a network of another size".into()));
         }
+        part.timer[..part.len].copy_from_slice(&self.timers[range.clone()]);
         let padded = part.v.len();
         for (all, buffer) in self.arriving.iter().zip(&mut part.buffers) {
             for (slot, all) in all.iter().enumerate() {

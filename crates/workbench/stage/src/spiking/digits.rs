@@ -86,7 +86,7 @@ impl Kind for DigitPlasticity {
     type Parameters = DigitPlasticityParameters;
     const ROLE: Role = Role::Analysis;
     const KIND: &'static str = "digit-plasticity";
-    const VERSION: u32 = 2;
+    const VERSION: u32 = 3;
     const ABOUT: &'static str = "classes of images found by STDP and competition without a teacher (Diehl & Cook 2015)";
     const OUTPUTS: &'static [OutputInfo] = &[main_output("receptive fields and answers")];
 

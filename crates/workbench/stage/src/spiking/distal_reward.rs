@@ -59,7 +59,7 @@ impl Kind for DistalReward {
     type Parameters = DistalRewardParameters;
     const ROLE: Role = Role::Analysis;
     const KIND: &'static str = "distal-reward";
-    const VERSION: u32 = 2;
+    const VERSION: u32 = 3;
     const READS_OUTSIDE: bool = true;
     const ABOUT: &'static str = "the distal reward problem: one pair of neurons is rewarded seconds after it fired, among synapses that get the same rewards";
     const OUTPUTS: &'static [OutputInfo] = &[main_output("the rewarded synapse over time")];

@@ -49,7 +49,7 @@ impl Kind for GanglionChainKind {
     type Parameters = GanglionChainParameters;
     const ROLE: Role = Role::Analysis;
     const KIND: &'static str = "ganglion-chain";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
     const ABOUT: &'static str =
         "reflexes of a chain of paired ganglia with a brain, and what is left of them when connectives are cut";
     const OUTPUTS: &'static [OutputInfo] = &[main_output("reflexes")];

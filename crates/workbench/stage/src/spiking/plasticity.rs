@@ -44,7 +44,7 @@ impl Kind for PlasticNetwork {
     type Parameters = PlasticNetworkParameters;
     const ROLE: Role = Role::Analysis;
     const KIND: &'static str = "plastic-network";
-    const VERSION: u32 = 4;
+    const VERSION: u32 = 5;
     const READS_OUTSIDE: bool = true;
     const ABOUT: &'static str =
         "a network with plastic synapses: distribution of weights, groups of sources, irregularity of the output";

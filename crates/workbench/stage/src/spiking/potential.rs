@@ -61,7 +61,7 @@ impl Kind for SynapticPotential {
     type Parameters = SynapticPotentialParameters;
     const ROLE: Role = Role::Analysis;
     const KIND: &'static str = "synaptic-potential";
-    const VERSION: u32 = 2;
+    const VERSION: u32 = 3;
     const ABOUT: &'static str = "the potential that one event of each weight makes, and its charge at half the step";
     const OUTPUTS: &'static [OutputInfo] = &[main_output("synaptic potentials")];
 

@@ -72,7 +72,7 @@ impl Kind for RateEquivalentKind {
     type Parameters = RateEquivalentParameters;
     const ROLE: Role = Role::Analysis;
     const KIND: &'static str = "rate-equivalent";
-    const VERSION: u32 = 2;
+    const VERSION: u32 = 3;
     const READS_OUTSIDE: bool = true;
     const ABOUT: &'static str =
         "gain curves of leaky neurons in noise, and the rate network with the same weights against the spiking one";

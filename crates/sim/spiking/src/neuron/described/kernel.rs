@@ -74,7 +74,7 @@ pub(crate) struct BlockInput<'a, F> {
     pub pull: &'a [F; WIDE],
     pub jumps: &'a [F; WIDE],
     /// Steps for which the voltage is still held.
-    pub timer: &'a [F; WIDE],
+    pub timer: &'a [u32; WIDE],
 }
 
 impl<F: Float> Kernel<F> {
@@ -142,7 +142,7 @@ impl<F: Float> Kernel<F> {
             Method::Euler => self.euler_step(F::of(dt_ms)),
         }
         let v: &mut [F; WIDE] = &mut self.next[self.voltage];
-        let hold = if self.holds { zero } else { F::of(f64::MAX) };
+        let hold = if self.holds { 0 } else { u32::MAX };
         for i in 0..WIDE {
             let moved = v[i] + input.jumps[i];
             v[i] = if input.timer[i] > hold { before[i] } else { moved };
@@ -152,7 +152,7 @@ impl<F: Float> Kernel<F> {
         let reached: &[F; WIDE] = &self.slots[self.program.result(THRESHOLD, 0)];
         let mut above = [false; WIDE];
         for i in 0..WIDE {
-            above[i] = (reached[i] > zero) & (input.timer[i] <= zero);
+            above[i] = (reached[i] > zero) & (input.timer[i] == 0);
         }
         if above.iter().fold(false, |any, a| any | a) {
             self.reset(&above);

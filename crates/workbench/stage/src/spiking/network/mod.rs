@@ -87,7 +87,7 @@ impl Kind for SpikingNetwork {
     type Parameters = SpikingNetworkParameters;
     const ROLE: Role = Role::Analysis;
     const KIND: &'static str = "spiking-network";
-    const VERSION: u32 = 9;
+    const VERSION: u32 = 10;
     const ABOUT: &'static str =
         "a network of point neurons, simulated, with rates, irregularity and the theory of its rates";
     const OUTPUTS: &'static [OutputInfo] = &[main_output("a recording")];

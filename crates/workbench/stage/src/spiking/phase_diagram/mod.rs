@@ -105,7 +105,7 @@ impl Kind for PhaseDiagram {
     type Parameters = PhaseDiagramParameters;
     const ROLE: Role = Role::Analysis;
     const KIND: &'static str = "phase-diagram";
-    const VERSION: u32 = 3;
+    const VERSION: u32 = 4;
     const ABOUT: &'static str = "states of a network over two of its parameters: self-consistent rates, whether they last \
                                  and how they end (linear stability), beside simulations";
     const OUTPUTS: &'static [OutputInfo] = &[main_output("a phase diagram")];
