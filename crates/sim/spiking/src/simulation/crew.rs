@@ -68,14 +68,26 @@ impl<F: Float> Crew<F> {
     }
 }
 
+/// A thread that panics does not leave the others waiting for its mail.
+struct Poster<'a>(&'a [Mailbox; 2]);
+
+impl Drop for Poster<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.iter().for_each(Mailbox::abandon);
+        }
+    }
+}
+
 /// Moves a shard; its spikes go to the others and theirs come here after each step.
 fn run<F: Float>(shard: &mut Shard<F>, index: usize, round: Round, turns: u64, boxes: &[[Mailbox; 2]]) {
     let mut all: Vec<Mail> = vec![Mail::new(); boxes.len()];
+    let own = Poster(&boxes[index]);
     for (step, turn) in (round.first..round.first + round.steps).zip(turns + 1..) {
         let parity = (turn & 1) as usize;
         all[index] = shard.advance(step, round.keep_spikes);
         // Nobody else touches this box now: who posted the turn between, whose mail was read, had read it.
-        boxes[index][parity].post(&all[index], turn);
+        own.0[parity].post(&all[index], turn);
         for (other, mail) in all.iter_mut().enumerate().filter(|(other, _)| *other != index) {
             boxes[other][parity].read(mail, turn);
         }
@@ -95,4 +107,34 @@ fn receive<T>(from: &Receiver<T>) -> Option<T> {
         }
     }
     from.recv().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    use rheobase_core::Seed;
+
+    use super::super::aligned::Aligned;
+    use super::*;
+    use crate::network::NetworkDescription;
+
+    #[test]
+    fn a_thread_that_panics_ends_the_run() {
+        let text = r#"{ "populations": { "a": { "size": 128, "neuron": { "kind": "lif" } } }, "projections": [] }"#;
+        let network: NetworkDescription = serde_json::from_str(text).expect("a network");
+        for broken in [0, 1] {
+            let build = |index: usize| Shard::<f64>::build(&network, &Seed::root(1), index, 2).expect("a shard");
+            let mut shards: Vec<_> = (0..2).map(build).collect();
+            shards.iter_mut().for_each(|s| s.make_room(1));
+            let mut crew = Crew::new(&shards);
+            let mut go_on = |shards: &mut Vec<Shard<f64>>, first: u64| {
+                catch_unwind(AssertUnwindSafe(|| crew.run(shards, Round { first, steps: 10, keep_spikes: true })))
+                    .is_ok()
+            };
+            assert!(go_on(&mut shards, 0));
+            shards[broken].parts[0].timer = Aligned::filled(0, 0);
+            assert!(!go_on(&mut shards, 10));
+        }
+    }
 }

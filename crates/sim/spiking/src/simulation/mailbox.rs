@@ -4,8 +4,8 @@
 //! counts and the first spikes lie in one cache line, because a step of a small network takes a few microseconds and every line that
 //! goes from one core to another takes a tenth of one. What a thread wrote before its number, the others see after they saw it.
 
-use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicU32};
 use std::sync::{Condvar, Mutex, PoisonError};
 
 use super::shard::Mail;
@@ -26,6 +26,8 @@ pub(super) struct Mailbox {
     large: Mutex<Mail>,
     /// How many have gone to sleep until mail comes.
     asleep: AtomicU32,
+    /// Whether the sender is gone; seen by those who go to sleep.
+    abandoned: AtomicBool,
     door: Mutex<()>,
     bell: Condvar,
 }
@@ -53,6 +55,7 @@ impl Mailbox {
             populations,
             large: Mutex::default(),
             asleep: AtomicU32::new(0),
+            abandoned: AtomicBool::new(false),
             door: Mutex::default(),
             bell: Condvar::new(),
         }
@@ -92,7 +95,17 @@ impl Mailbox {
         }
     }
 
+    /// Says that no mail will come any more.
+    pub fn abandon(&self) {
+        let _door = self.door.lock();
+        self.abandoned.store(true, SeqCst);
+        self.bell.notify_all();
+    }
+
     /// Waits for the mail of `turn` and copies it. The turn before the last must have been read.
+    ///
+    /// # Panics
+    /// If the mail will never come.
     pub fn read(&self, mail: &mut Mail, turn: u64) {
         self.wait(turn);
         if self.word(1).load(Relaxed) == LARGE {
@@ -127,6 +140,7 @@ impl Mailbox {
         let mut door = self.door.lock().unwrap_or_else(PoisonError::into_inner);
         self.asleep.fetch_add(1, SeqCst);
         while !there(SeqCst) {
+            assert!(!self.abandoned.load(SeqCst), "a thread that moves a shard is gone");
             door = self.bell.wait(door).unwrap_or_else(PoisonError::into_inner);
         }
         self.asleep.fetch_sub(1, SeqCst);
@@ -152,6 +166,25 @@ mod tests {
             mailbox.read(&mut read, turn);
             assert_eq!(read, mail);
         }
+    }
+
+    #[test]
+    fn a_reader_does_not_wait_for_who_is_gone() {
+        let mailbox = Mailbox::new([4].into_iter());
+        std::thread::scope(|scope| {
+            let waiting = scope.spawn(|| mailbox.read(&mut Mail::new(), 1));
+            while mailbox.asleep.load(SeqCst) == 0 {
+                std::thread::yield_now();
+            }
+            mailbox.abandon();
+            assert!(waiting.join().is_err());
+        });
+        // Mail that was sent before can still be read.
+        let mail = vec![Sent { fired: vec![3], amounts: vec![] }];
+        mailbox.post(&mail, 2);
+        let mut read = Mail::new();
+        mailbox.read(&mut read, 2);
+        assert_eq!(read, mail);
     }
 
     #[test]
