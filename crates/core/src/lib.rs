@@ -18,6 +18,7 @@ pub mod parallel;
 pub mod prefetch;
 mod probe;
 mod progress;
+pub mod relative_exponential;
 mod seed;
 pub mod simplex;
 pub mod single;

@@ -42,7 +42,6 @@ pub mod neuron;
 pub mod plasticity;
 mod propagator;
 mod random;
-mod relative_exponential;
 pub mod sampling;
 mod simulation;
 pub mod theory;

@@ -2,6 +2,8 @@
 //!
 //! x' = (limit - x) rate, solved exactly over a step for a constant voltage.
 
+use rheobase_core::relative_exponential::{NEAR, is_near, polynomial};
+
 use super::bank::{BLOCK, Block, Channel};
 use crate::math::exp;
 use crate::single::{Single, exp_m1};
@@ -79,18 +81,24 @@ impl Moves for InSingle {
             *v = if *v > KINETIC_LIMIT_MV { KINETIC_LIMIT_MV } else { *v };
             *v = if *v < -KINETIC_LIMIT_MV { -KINETIC_LIMIT_MV } else { *v };
         }
-        let (mut limit, mut gone) = ([[0.0; BLOCK]; S], [[0.0; BLOCK]; S]);
+        let (mut limit, mut gone, mut x) = ([[0.0; BLOCK]; S], [[0.0; BLOCK]; S], [[0.0; BLOCK]; S]);
+        // Signs of distances to the ends of the polynomial, as comparisons of a single vector are made one by one.
+        let mut outside = [0_u32; BLOCK];
         for i in 0..BLOCK {
             let own: [f64; P] = std::array::from_fn(|k| parameters[k][i]);
             let gates = C::gates(Single(v[i]), Single(calcium[i]), &own);
             for k in 0..S {
                 limit[k][i] = gates[k].limit.0;
-                gone[k][i] = gates[k].rate_per_ms.0 * -dt_ms;
+                x[k][i] = gates[k].rate_per_ms.0 * -dt_ms;
+                gone[k][i] = -x[k][i] * polynomial(x[k][i]);
+                outside[i] |= (x[k][i] - NEAR[0] as f32).to_bits() | (NEAR[1] as f32 - x[k][i]).to_bits();
             }
         }
-        for gone in &mut gone {
-            for x in gone.iter_mut() {
-                *x = -exp_m1(*x);
+        if outside.iter().fold(0, |all, bits| all | bits) >> 31 == 1 {
+            for (gone, x) in gone.iter_mut().zip(&x) {
+                for i in 0..BLOCK {
+                    gone[i] = if is_near(x[i]) { gone[i] } else { -exp_m1(x[i]) };
+                }
             }
         }
         (std::array::from_fn(|k| widen(&limit[k])), std::array::from_fn(|k| widen(&gone[k])))

@@ -12,7 +12,7 @@ use super::receptor::{Action, ReceptorState};
 use crate::Float;
 use crate::neuron::Neuron;
 use crate::random::BLOCK;
-use crate::relative_exponential::{is_near, polynomial, relative_exponential};
+use rheobase_core::relative_exponential::{is_near, polynomial, relative_exponential};
 
 /// What a receptor's state does in a step: what it adds to the voltage or, as a conductance, to z and p.
 #[derive(Clone, Copy)]

@@ -5,7 +5,7 @@ use super::part::{Leak, Part};
 use super::receptor::{Action, Sums, block, block_mut};
 use crate::Float;
 use crate::random::{BLOCK, normal_block};
-use crate::relative_exponential::relative_exponentials;
+use rheobase_core::relative_exponential::relative_exponentials;
 
 /// Moves 64 leaky neurons by a step and appends the numbers of those that spike.
 #[inline(always)]

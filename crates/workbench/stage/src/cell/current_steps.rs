@@ -68,7 +68,7 @@ impl Kind for CurrentSteps {
     type Parameters = CurrentStepsParameters;
     const ROLE: Role = Role::Analysis;
     const KIND: &'static str = "current-steps";
-    const VERSION: u32 = 2;
+    const VERSION: u32 = 3;
     const ABOUT: &'static str = "firing rate of a simulated cell against injected current (F-I curve)";
     const OUTPUTS: &'static [OutputInfo] = &[main_output("an F-I curve")];
 

@@ -73,7 +73,7 @@ impl Kind for Stimulation {
     type Parameters = StimulationParameters;
     const ROLE: Role = Role::Analysis;
     const KIND: &'static str = "stimulation";
-    const VERSION: u32 = 5;
+    const VERSION: u32 = 6;
     const ABOUT: &'static str = "a simulated cell with electrodes, synapses and channel lesions, in several conditions";
     const OUTPUTS: &'static [OutputInfo] = &[main_output("voltage traces")];
 

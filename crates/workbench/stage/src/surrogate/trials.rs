@@ -93,7 +93,7 @@ impl Kind for NeuronTrials {
     type Parameters = TrialsParameters;
     const ROLE: Role = Role::Data;
     const KIND: &'static str = "neuron-trials";
-    const VERSION: u32 = 6;
+    const VERSION: u32 = 7;
     const ABOUT: &'static str =
         "input spikes of a simulated neuron with its spikes and voltage, for surrogates to learn";
     const OUTPUTS: &'static [OutputInfo] = &[main_output("trials of a neuron")];

@@ -6,7 +6,7 @@ use super::super::Lif;
 use super::{Formulas, Method};
 use crate::Float;
 use crate::propagator::exponential;
-use crate::relative_exponential::{relative_exponential, relative_exponentials};
+use rheobase_core::relative_exponential::{relative_exponential, relative_exponentials};
 
 /// A described model compiled for a step.
 #[derive(Debug, Clone)]
@@ -23,6 +23,8 @@ pub(crate) struct Kernel<F> {
     program: WideProgram,
     /// The variables that a spike resets, in the order of the results of [`RESETS`].
     resets: Vec<usize>,
+    /// Slopes that are the same everywhere, for exponential Euler steps.
+    constant_slopes: Vec<Option<f64>>,
     /// Whether the voltage stays where it is while no spike is possible.
     holds: bool,
     /// Numbers of the program: variables, input and time first.
@@ -100,6 +102,10 @@ impl<F: Float> Kernel<F> {
             leaky,
             start,
             exact,
+            constant_slopes: match method {
+                Method::ExponentialEuler => (0..n).map(|k| program.constant(RATES, n + k)).collect(),
+                _ => vec![],
+            },
             slots: program.slots(),
             next: vec![[F::default(); WIDE]; n],
             program,
@@ -203,7 +209,7 @@ impl<F: Float> Kernel<F> {
                 for i in 0..WIDE {
                     row[i] = (rate[i] * dt).mul_add(growth[i], old[i]);
                 }
-            } else if let Some(constant) = self.program.constant(RATES, n + k) {
+            } else if let Some(constant) = self.constant_slopes[k] {
                 let step = dt * relative_exponential(dt * F::of(constant));
                 for i in 0..WIDE {
                     row[i] = rate[i].mul_add(step, old[i]);
