@@ -5,6 +5,8 @@
 //! With conductances that stay at their mean over the step the equation is dv = z v + p in units of a step, where z and p are linear in the
 //! receptors' states; so both are sums with factors that are known before, and the exact step is v + (z v + p) (e^z - 1) / z.
 
+use rheobase_core::relative_exponential::{is_near, polynomial, relative_exponential};
+
 use super::kernels::count_down;
 use super::leaky::reset;
 use super::part::{Leak, Part};
@@ -12,7 +14,6 @@ use super::receptor::{Action, ReceptorState};
 use crate::Float;
 use crate::neuron::Neuron;
 use crate::random::BLOCK;
-use rheobase_core::relative_exponential::{is_near, polynomial, relative_exponential};
 
 /// What a receptor's state does in a step: what it adds to the voltage or, as a conductance, to z and p.
 #[derive(Clone, Copy)]
@@ -240,6 +241,7 @@ mod tests {
                     assert_eq!(fired, move_general(&mut general));
                     assert!(!fired.is_empty(), "{receptors}");
                     for (a, b) in states(&fused).concat().into_iter().zip(states(&general).concat()) {
+                        // Both round some ten times, and differences of terms up to a hundred times as large.
                         assert!((a - b).abs() <= 1e-13 * b.abs(), "{receptors}: {a} {b}");
                     }
                 }

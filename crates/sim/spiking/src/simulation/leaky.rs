@@ -1,11 +1,12 @@
 //! The loops over 64 leaky neurons in every case; the usual ones go through `fused`.
 
+use rheobase_core::relative_exponential::relative_exponentials;
+
 use super::kernels::{count_down, send};
 use super::part::{Leak, Part};
 use super::receptor::{Action, Sums, block, block_mut};
 use crate::Float;
 use crate::random::{BLOCK, normal_block};
-use rheobase_core::relative_exponential::relative_exponentials;
 
 /// Moves 64 leaky neurons by a step and appends the numbers of those that spike.
 #[inline(always)]

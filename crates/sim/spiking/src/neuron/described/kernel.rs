@@ -1,12 +1,12 @@
 //! A described model compiled for a step: programs that do each operation for 64 neurons at a time.
 
 use rheobase_core::expression::{Dimension, Formula, Node, Program, WIDE, WideProgram};
+use rheobase_core::relative_exponential::{relative_exponential, relative_exponentials};
 
 use super::super::Lif;
 use super::{Formulas, Method};
 use crate::Float;
 use crate::propagator::exponential;
-use rheobase_core::relative_exponential::{relative_exponential, relative_exponentials};
 
 /// A described model compiled for a step.
 #[derive(Debug, Clone)]
