@@ -23,10 +23,13 @@ pub fn quantile(values: &[f64], probability: f64) -> f64 {
     }
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
-    let position = probability.clamp(0.0, 1.0) * (sorted.len() - 1) as f64;
-    let low = position.floor() as usize;
-    let high = position.ceil() as usize;
-    sorted[low] + (position - low as f64) * (sorted[high] - sorted[low])
+    between(&sorted, probability.clamp(0.0, 1.0) * (sorted.len() - 1) as f64)
+}
+
+/// Value at a place, which need not be whole, among sorted ones.
+fn between(sorted: &[f64], place: f64) -> f64 {
+    let (low, high) = (place.floor() as usize, place.ceil() as usize);
+    sorted[low] + (place - low as f64) * (sorted[high] - sorted[low])
 }
 
 /// Median.
@@ -98,6 +101,9 @@ pub fn wilson_interval(successes: usize, n: usize) -> Interval {
 /// are those that make the interval of a mean as wide as Student's (Hesterberg 2015, Am Stat 69:371, "expanded percentile").
 /// The plain percentiles hold the mean of 10 normal samples in 90 % of cases, these in 95 %.
 ///
+/// The k-th of B sorted draws bounds a share of k / (B + 1) (Davison & Hinkley 1997, eq. 5.6). [`quantile`] takes it for (k - 1) / (B - 1),
+/// which leaves 7 % outside of 99 draws where 5 % were asked for.
+///
 /// `statistic` receives the resampled indices. Draws whose statistic is not finite are left out.
 pub fn bootstrap_interval(n: usize, draws: usize, seed: &Seed, statistic: impl Fn(&[usize]) -> f64) -> Interval {
     let mut values = Vec::with_capacity(draws);
@@ -111,9 +117,14 @@ pub fn bootstrap_interval(n: usize, draws: usize, seed: &Seed, statistic: impl F
         }
     }
     let tail = if n < 2 { 0.025 } else { expanded_tail(n as f64) };
+    values.sort_by(f64::total_cmp);
+    let bound = |share: f64| match values.len() {
+        0 => f64::NAN,
+        count => between(&values, (share * (count + 1) as f64 - 1.0).clamp(0.0, (count - 1) as f64)),
+    };
     Interval {
-        low: quantile(&values, tail),
-        high: quantile(&values, 1.0 - tail),
+        low: bound(tail),
+        high: bound(1.0 - tail),
         level: 0.95,
         method: format!("expanded percentile bootstrap, {draws} draws"),
     }

@@ -1,11 +1,12 @@
-//! Lesions of units chosen at random hurt no more than random controls: their p-values are uniform.
+//! Lesions of units chosen at random hurt no more than random controls: their p-values are uniform. Intervals of Shapley values hold them.
 
 use ndarray::Array2;
 use rand::RngExt;
 use rand::seq::SliceRandom;
 use rheobase_ablation::cumulative::cumulative_ablation;
-use rheobase_ablation::effect::TestSet;
+use rheobase_ablation::effect::{TestSet, lesioned};
 use rheobase_ablation::group::{Controls, Group, group_effects};
+use rheobase_ablation::interaction::shapley_values;
 use rheobase_core::inference::kolmogorov_smirnov;
 use rheobase_core::{LesionManner, Seed, Silent, Stimulus};
 
@@ -64,4 +65,31 @@ fn orders_drawn_at_random() {
             .unwrap()
             .p_hurts_more
     });
+}
+
+/// Of five players every set is lesioned, which gives the values without sampling.
+#[test]
+fn intervals_of_shapley_values_cover() {
+    let (probe, stimulus, labels) = network(&Seed::root(4));
+    let test = TestSet { stimulus: &stimulus, labels: &labels };
+    let (manner, seed) = (LesionManner::Silence, Seed::root(5));
+    let members = |k: usize| (0..UNITS).filter(move |u| u % 5 == k);
+    let players: Vec<Group> = (0..5).map(|k| Group { name: k.to_string(), units: members(k).collect() }).collect();
+    let loss = |lost: usize| {
+        let units = (0..5).filter(|k| lost >> k & 1 == 1).flat_map(members).collect();
+        lesioned(&probe, test, "hidden", units, manner, &seed).unwrap().loss_nats
+    };
+    let losses: Vec<f64> = (0..32).map(loss).collect();
+    // Of 5! orders, |S|! (4 - |S|)! have the players S gone when player 0 goes.
+    let orders = [24.0, 6.0, 4.0, 6.0, 24.0];
+    let rest = (0..32_usize).filter(|lost| lost & 1 == 0);
+    let truth: f64 = rest.map(|s| orders[s.count_ones() as usize] / 120.0 * (losses[s | 1] - losses[s])).sum();
+    let holds = |set: &usize| {
+        let own = Seed::root(6).index(*set);
+        let found = shapley_values(&probe, test, ("hidden", &players), manner, 20, &own, &Silent).unwrap();
+        let interval = found.intervals[0].as_ref().unwrap();
+        interval.low <= truth && truth <= interval.high
+    };
+    let covered = (0..1000).filter(holds).count() as f64 / 1000.0;
+    assert!((covered - 0.95).abs() <= 0.02, "{covered}");
 }

@@ -4,6 +4,8 @@
 //! without, ties counting half (Hanley & McNeil 1982). The functional complexity index of a neuron is
 //! log10(1000 (1 - AUC)) / 2 of a fixed surrogate (Aizenbud et al. 2024): 1 at .9, .5 at .99, 0 at .999.
 
+use rheobase_core::Interval;
+use rheobase_core::special::student_t_quantile;
 use serde::{Deserialize, Serialize};
 
 use crate::{Error, Result};
@@ -32,6 +34,32 @@ pub struct Discrimination {
     pub spikes: usize,
     /// Milliseconds without.
     pub others: usize,
+}
+
+impl Discrimination {
+    /// 95 % interval of the area, as if milliseconds were independent: DeLong's standard error, carried to the logit, where the area is
+    /// closer to normal and no bound leaves 0 to 1 (Pepe 2003), and Student's t with the rarer kind less one as degrees of freedom.
+    /// `None` where the area is 0 or 1 or there are fewer than 2 of a kind.
+    ///
+    /// For Gaussian scores it holds the area within 2 % of 95 from 100 spikes on at .95 and from 400 on at .98 (1.96 standard errors at
+    /// either side: 92 and 93 %). Fewer spikes on higher areas are held less often, with 100 at .98 in 91 %: the highest of the others,
+    /// which such an area depends on, may not have been seen.
+    pub fn interval(&self) -> Option<Interval> {
+        let rarer = self.spikes.min(self.others);
+        let slope = self.auc * (1.0 - self.auc);
+        if rarer < 2 || slope <= 0.0 {
+            return None;
+        }
+        let logit = (self.auc / (1.0 - self.auc)).ln();
+        let half = student_t_quantile(0.975, (rarer - 1) as f64) * self.auc_standard_error / slope;
+        let back = |l: f64| 1.0 / (1.0 + (-l).exp());
+        Some(Interval {
+            low: back(logit - half),
+            high: back(logit + half),
+            level: 0.95,
+            method: "logit, standard error of DeLong et al. 1988".into(),
+        })
+    }
 }
 
 impl Scores {
@@ -179,6 +207,7 @@ mod tests {
     use super::*;
     use rand::RngExt;
     use rheobase_core::Seed;
+    use rheobase_core::special::normal_quantile;
 
     fn scores(values: &[(f32, bool)]) -> Scores {
         Scores { scores: values.iter().map(|v| v.0).collect(), spikes: values.iter().map(|v| v.1).collect() }
@@ -224,6 +253,33 @@ mod tests {
         let mean_error = all.iter().map(|d| d.auc_standard_error).sum::<f64>() / 400.0;
         // The spread of 400 repetitions is itself known to 3.5 %; three times that.
         assert!((mean_error / spread - 1.0).abs() < 0.11, "{mean_error} {spread}");
+    }
+
+    #[test]
+    fn the_interval_of_the_area_covers() {
+        // Spikes score higher by what gives the area: normal_cdf(shift / sqrt(2)).
+        for (area, spikes) in [(0.8, 100), (0.95, 100), (0.98, 400)] {
+            let shift = std::f64::consts::SQRT_2 * normal_quantile(area);
+            let holds = |set: &usize| {
+                let mut stream = Seed::root(4).index(*set).stream();
+                let mut one = |spike: bool| {
+                    let score = normal_quantile(stream.random_range(1e-12..1.0)) + if spike { shift } else { 0.0 };
+                    (score as f32, spike)
+                };
+                let values: Vec<(f32, bool)> = (0..3000).map(|k| one(k < spikes)).collect();
+                let interval = scores(&values).discrimination(0.1).unwrap().interval().unwrap();
+                interval.low <= area && area <= interval.high
+            };
+            let covered = (0..1000).filter(holds).count() as f64 / 1000.0;
+            assert!((covered - 0.95).abs() <= 0.02, "{area} with {spikes} spikes: {covered}");
+        }
+        assert!(
+            scores(&[(1.0, true), (2.0, true), (0.0, false), (0.5, false)])
+                .discrimination(0.1)
+                .unwrap()
+                .interval()
+                .is_none()
+        );
     }
 
     #[test]

@@ -40,7 +40,7 @@ impl Kind for GaborFits {
     type Parameters = GaborFitParameters;
     const ROLE: Role = Role::Analysis;
     const KIND: &'static str = "gabor-fit";
-    const VERSION: u32 = 2;
+    const VERSION: u32 = 3;
     const ABOUT: &'static str = "two-dimensional Gabor functions fitted to receptive fields (Jones & Palmer 1987)";
     const OUTPUTS: &'static [OutputInfo] = &[main_output("Gabor fits")];
 

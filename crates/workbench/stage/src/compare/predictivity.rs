@@ -120,7 +120,7 @@ impl Kind for Predictivity {
     type Parameters = PredictivityParameters;
     const ROLE: Role = Role::Compare;
     const KIND: &'static str = "predictivity";
-    const VERSION: u32 = 4;
+    const VERSION: u32 = 5;
     const ABOUT: &'static str = "how well units are predicted from another population on held-out images: nested ridge or partial least squares";
     const OUTPUTS: &'static [OutputInfo] = &[main_output("similarities")];
 

@@ -84,7 +84,7 @@ impl Kind for FiringStatistics {
     type Parameters = FiringStatisticsParameters;
     const ROLE: Role = Role::Analysis;
     const KIND: &'static str = "firing-statistics";
-    const VERSION: u32 = 2;
+    const VERSION: u32 = 3;
     const ABOUT: &'static str = "rates, irregularity (CV, CV2, LV, LVR), Fano factor and refractory violations of each unit; synchrony of pairs";
     const OUTPUTS: &'static [OutputInfo] = &[main_output("firing statistics")];
 

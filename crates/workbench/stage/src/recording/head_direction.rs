@@ -243,3 +243,53 @@ fn curves(found: &[Option<Found>], outcome: &mut Outcome) -> Result<(), StageErr
     );
     chart(outcome, ["curves", "Tuning to directions", &caption], ["direction (deg)", "rate (Hz)"], lines)
 }
+
+#[cfg(test)]
+mod tests {
+    use rand::RngExt;
+    use rheobase_core::Seed;
+    use rheobase_core::inference::kolmogorov_smirnov;
+    use serde_json::json;
+
+    use super::*;
+
+    /// Heads that turn slowly, and spikes in bursts that know nothing of them: neighbouring spikes share a direction, so Rayleigh's test
+    /// finds tuning in most of them, and shifted spikes must not.
+    #[test]
+    fn untuned_units_have_uniform_p_values() {
+        let p = json!({"of": "r", "bins": 12, "shuffles": 19, "least_shift_s": 5});
+        let p: HeadDirectionParameters = serde_json::from_value(p).unwrap();
+        let mut rayleigh = 0;
+        let ps: Vec<f64> = (0..1000)
+            .map(|set| {
+                let seed = Seed::root(1).index(set);
+                let mut stream = seed.child("set").stream();
+                let (mut at, mut angle) = (vec![], 0.0_f64);
+                for _ in 0..2000 {
+                    angle += stream.random_range(-0.5..0.5);
+                    at.push(angle.rem_euclid(TAU));
+                }
+                let times_s: Vec<f64> = (0..2000).map(|k| 0.1 * f64::from(k)).collect();
+                let frames = Frames {
+                    times_s: &times_s,
+                    angles_rad: at,
+                    seconds: [vec![0.1; 1999], vec![0.0]].concat(),
+                    longest_gap_s: 0.5,
+                };
+                let mut spikes: Vec<f64> = (0..40)
+                    .flat_map(|_| {
+                        let first = stream.random_range(0.0..195.0);
+                        [0.0, 0.1, 0.2, 0.3, 0.4].map(|after| first + after)
+                    })
+                    .collect();
+                spikes.sort_by(f64::total_cmp);
+                let found = of_unit(&p, &frames, &spikes, (0.0, 200.0), &seed.child("shift")).unwrap().unwrap();
+                rayleigh += usize::from(found.tuning.rayleigh_p < 0.05);
+                found.p - stream.random_range(0.0..1.0 / 20.0)
+            })
+            .collect();
+        let test = kolmogorov_smirnov(&ps, |p| p.clamp(0.0, 1.0));
+        assert!(test.p > 0.01, "distance {} to uniform, p {}", test.statistic, test.p);
+        assert!(rayleigh > 500, "Rayleigh's test finds tuning in {rayleigh} of 1000");
+    }
+}

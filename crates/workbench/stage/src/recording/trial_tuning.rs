@@ -139,7 +139,7 @@ impl Kind for TrialTuning {
     type Parameters = TrialTuningParameters;
     const ROLE: Role = Role::Analysis;
     const KIND: &'static str = "trial-tuning";
-    const VERSION: u32 = 2;
+    const VERSION: u33 = 2;
     const ABOUT: &'static str = "tuning of every unit to a direction or an orientation that trials show: von Mises curve, selectivity with its test, Fano factor";
     const OUTPUTS: &'static [OutputInfo] = &[main_output("tuning of every unit")];
 
@@ -359,6 +359,11 @@ fn curves(
 
 #[cfg(test)]
 mod tests {
+    use rand::RngExt;
+    use rand_distr::{Distribution, Poisson};
+    use rheobase_core::inference::kolmogorov_smirnov;
+    use serde_json::json;
+
     use super::*;
 
     #[test]
@@ -380,5 +385,38 @@ mod tests {
     #[test]
     fn means_are_of_the_chosen_trials() {
         assert_eq!(means(&[1.0, 2.0, 4.0, 8.0], &[0, 1, 0, 1], 3, [0, 2, 3, 3].into_iter()), [2.5, 8.0, 0.0]);
+    }
+
+    /// What is found of units that count Poisson spikes in ten trials of eight directions, with given draws.
+    fn simulated(units: usize, rate: fn(f64) -> f64, [permutations, draws]: [usize; 2]) -> Vec<Tuned> {
+        let p = json!({"of": "r", "by": "a", "window_s": [0, 1], "permutations": permutations, "draws": draws});
+        let p: TrialTuningParameters = serde_json::from_value(p).unwrap();
+        let angles_deg: Vec<f64> = (0..8).map(|k| 45.0 * f64::from(k)).collect();
+        let of_trial: Vec<usize> = (0..80).map(|trial| trial % 8).collect();
+        let one = |set: usize| {
+            let seed = Seed::root(1).index(set);
+            let mut stream = seed.child("counts").stream();
+            let counts: Vec<f64> =
+                of_trial.iter().map(|c| Poisson::new(rate(angles_deg[*c])).unwrap().sample(&mut stream)).collect();
+            of_unit(&p, &angles_deg, &of_trial, &counts, &seed.child("own")).unwrap()
+        };
+        parallel::map(units, threads(), one)
+    }
+
+    #[test]
+    fn untuned_units_have_uniform_p_values() {
+        let mut stream = Seed::root(2).stream();
+        let found = simulated(1000, |_| 5.0, [19, 19]);
+        let ps: Vec<f64> = found.iter().map(|f| f.p - stream.random_range(0.0..1.0 / 20.0)).collect();
+        let test = kolmogorov_smirnov(&ps, |p| p.clamp(0.0, 1.0));
+        assert!(test.p > 0.01, "distance {} to uniform, p {}", test.statistic, test.p);
+    }
+
+    #[test]
+    fn the_interval_of_the_preferred_direction_covers() {
+        let found = simulated(500, |a| 2.0 + 8.0 * (2.0 * ((a - 100.0).to_radians().cos() - 1.0)).exp(), [19, 99]);
+        let holds = |f: &&Tuned| f.interval.as_ref().is_some_and(|i| i.low <= 100.0 && 100.0 <= i.high);
+        let covered = found.iter().filter(holds).count() as f64 / found.len() as f64;
+        assert!((covered - 0.95).abs() <= 0.02, "{covered}");
     }
 }

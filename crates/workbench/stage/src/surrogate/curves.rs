@@ -84,7 +84,7 @@ impl Kind for SurrogateCurves {
     type Parameters = CurvesParameters;
     const ROLE: Role = Role::Analysis;
     const KIND: &'static str = "surrogate-curves";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
     const ABOUT: &'static str =
         "how well surrogates do against their depth, their size or how much of the neuron they have seen";
     const OUTPUTS: &'static [OutputInfo] = &[main_output("curves of surrogates")];
@@ -122,9 +122,9 @@ impl Kind for SurrogateCurves {
                 .collect::<Result<Vec<_>, StageError>>()?;
             found.sort_by(|a, b| p.over.of(&a.1).total_cmp(&p.over.of(&b.1)));
             report_line(name, p, &found, &mut outcome);
-            let points = found.iter().map(|(_, q)| (p.over.drawn(q), q.auc)).collect();
-            let half = |q: &Quality| 1.96 * q.auc_standard_error;
-            let band = found.iter().map(|(_, q)| (p.over.drawn(q), q.auc - half(q), q.auc + half(q))).collect();
+            let points = found.iter().map(|(_, q)| (p.over.drawn(q), q.spikes.auc)).collect();
+            let bounds = |q: &Quality| q.spikes.interval().map_or((q.spikes.auc, q.spikes.auc), |i| (i.low, i.high));
+            let band = found.iter().map(|(_, q)| (p.over.drawn(q), bounds(q).0, bounds(q).1)).collect();
             lines.push(series(name, points, Marks::Band(band)));
             rows.extend(found.into_iter().map(|(node, q)| (name.clone(), node, q)));
         }
@@ -135,9 +135,9 @@ impl Kind for SurrogateCurves {
             .with("depth", column(|q| q.depth as f64))?
             .with("parameters", column(|q| q.parameters as f64))?
             .with("training_minutes", column(|q| q.train_s / 60.0))?
-            .with("auc", column(|q| q.auc))?
-            .with("auc_standard_error", column(|q| q.auc_standard_error))?
-            .with("complexity_index", column(|q| functional_complexity_index(q.auc)))?;
+            .with("auc", column(|q| q.spikes.auc))?
+            .with("auc_standard_error", column(|q| q.spikes.auc_standard_error))?
+            .with("complexity_index", column(|q| functional_complexity_index(q.spikes.auc)))?;
         outcome.table("surrogates", table);
         let caption = "Area under the ROC curve on unseen trials; the bands are 95 % intervals of its estimate (DeLong 1988), not of training.";
         let key = ["curves", "Accuracy of surrogates", caption];
@@ -149,9 +149,9 @@ impl Kind for SurrogateCurves {
 /// The best of a line, what it takes to come near, and its complexity.
 fn report_line(name: &str, p: &CurvesParameters, found: &[(String, Quality)], outcome: &mut Outcome) {
     let n = (found.len(), "surrogates");
-    let best = found.iter().map(|(_, q)| q.auc).fold(f64::MIN, f64::max);
+    let best = found.iter().map(|(_, q)| q.spikes.auc).fold(f64::MIN, f64::max);
     metric(outcome, &format!("{name}_best"), best, ("best area under the ROC curve", ""), n);
-    let near = found.iter().find(|(_, q)| q.auc >= p.share_of_best * best);
+    let near = found.iter().find(|(_, q)| q.spikes.auc >= p.share_of_best * best);
     let what = "least on the horizontal axis that comes within the stated share of the best";
     if let Some((_, q)) = near {
         metric(outcome, &format!("{name}_needed"), p.over.of(q), (what, p.over.unit()), n);

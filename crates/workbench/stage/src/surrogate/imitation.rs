@@ -1,6 +1,6 @@
 //! `[model.*] kind = "surrogate"`: a network trained to say what a neuron does, judged on trials that it has not seen.
 
-use rheobase_core::{Estimate, Interval};
+use rheobase_core::Estimate;
 use rheobase_data::Table;
 use rheobase_pipeline::{Complaint, Context, Input, InputHandle, Outcome, OutputInfo, Role, StageError};
 use rheobase_rate::NamedArray;
@@ -56,7 +56,7 @@ impl Kind for Imitation {
     type Parameters = SurrogateParameters;
     const ROLE: Role = Role::Model;
     const KIND: &'static str = "surrogate";
-    const VERSION: u32 = 4;
+    const VERSION: u32 = 5;
     const USES_DEVICE: bool = true;
     const ABOUT: &'static str = "a deep network that imitates one neuron, and how well and at which complexity it does";
     const OUTPUTS: &'static [OutputInfo] = &[main_output("a surrogate")];
@@ -158,15 +158,9 @@ fn report_training(surrogate: &Surrogate, history: &[EpochRecord], outcome: &mut
 pub(super) fn report_quality(e: &Evaluation, trials: usize, outcome: &mut Outcome) -> Result<(), StageError> {
     let n = (e.milliseconds, "milliseconds of unseen trials");
     let error = e.spikes.auc_standard_error;
-    let interval = Interval {
-        low: e.spikes.auc - 1.96 * error,
-        high: (e.spikes.auc + 1.96 * error).min(1.0),
-        level: 0.95,
-        method: "normal, standard error of DeLong et al. 1988".into(),
-    };
     let variant = format!("{} spikes, {trials} trials, without their first {WARM_UP_MS} ms", e.spikes.spikes);
     let auc = Estimate::new(e.spikes.auc, "area under the ROC curve", &variant, n.0, n.1);
-    outcome.metric("auc", auc.with_interval(interval));
+    outcome.metric("auc", e.spikes.interval().into_iter().fold(auc, Estimate::with_interval));
     metric(outcome, "auc_standard_error", error, ("standard error of the area (DeLong 1988)", ""), n);
     let found = e.spikes.true_positives;
     metric(outcome, "true_positives", found, ("share of spikes found at 0.25 % false positives", ""), n);

@@ -51,7 +51,7 @@ impl Kind for ImportedSurrogate {
     type Parameters = ImportedParameters;
     const ROLE: Role = Role::Model;
     const KIND: &'static str = "imported-surrogate";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
     const ABOUT: &'static str = "a surrogate with weights from a safetensors or PyTorch file, judged on a neuron";
     const OUTPUTS: &'static [OutputInfo] = &[main_output("a surrogate")];
     const READS_OUTSIDE: bool = true;

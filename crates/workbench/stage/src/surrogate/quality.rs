@@ -2,6 +2,7 @@
 
 use rheobase_pipeline::{InputHandle, Outcome, StageError};
 use rheobase_surrogate::Surrogate;
+use rheobase_surrogate::metrics::Discrimination;
 use rheobase_surrogate::network::Network;
 use rheobase_surrogate::surrogate::Evaluation;
 use serde::{Deserialize, Serialize};
@@ -19,10 +20,8 @@ pub struct Quality {
     pub parameters: usize,
     /// Seconds of the neuron that it was trained on.
     pub train_s: f64,
-    /// Area under the ROC curve on unseen trials.
-    pub auc: f64,
-    /// Its standard error.
-    pub auc_standard_error: f64,
+    /// How well it tells spikes of unseen trials.
+    pub spikes: Discrimination,
 }
 
 impl Quality {
@@ -33,8 +32,7 @@ impl Quality {
             Network::Elm(_) | Network::Recurrent(_) => 1,
         };
         let parameters = surrogate.network.parameter_count();
-        let (auc, auc_standard_error) = (evaluation.spikes.auc, evaluation.spikes.auc_standard_error);
-        Self { depth, parameters, train_s, auc, auc_standard_error }
+        Self { depth, parameters, train_s, spikes: evaluation.spikes }
     }
 
     /// Writes it into an outcome.
