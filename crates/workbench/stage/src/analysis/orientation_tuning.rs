@@ -71,7 +71,7 @@ impl Kind for OrientationTuning {
     type Parameters = OrientationTuningParameters;
     const ROLE: Role = Role::Analysis;
     const KIND: &'static str = "orientation-tuning";
-    const VERSION: u32 = 2;
+    const VERSION: u32 = 3;
     const ABOUT: &'static str = "orientation selectivity to gratings: vector form (Ringach 2002), ratio form, von Mises width; F1/F0 over phases (Skottun 1991)";
     const OUTPUTS: &'static [OutputInfo] = &[main_output("tuning curves")];
 

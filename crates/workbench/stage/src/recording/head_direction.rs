@@ -86,7 +86,7 @@ impl Kind for HeadDirection {
     type Parameters = HeadDirectionParameters;
     const ROLE: Role = Role::Analysis;
     const KIND: &'static str = "head-direction";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
     const ABOUT: &'static str =
         "tuning of every unit to the direction of the head: mean vector, test by shifted spikes, von Mises fit";
     const OUTPUTS: &'static [OutputInfo] = &[main_output("tuning to directions")];

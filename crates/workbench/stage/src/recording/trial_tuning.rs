@@ -139,7 +139,7 @@ impl Kind for TrialTuning {
     type Parameters = TrialTuningParameters;
     const ROLE: Role = Role::Analysis;
     const KIND: &'static str = "trial-tuning";
-    const VERSION: u33 = 2;
+    const VERSION: u32 = 3;
     const ABOUT: &'static str = "tuning of every unit to a direction or an orientation that trials show: von Mises curve, selectivity with its test, Fano factor";
     const OUTPUTS: &'static [OutputInfo] = &[main_output("tuning of every unit")];
 
@@ -414,7 +414,7 @@ mod tests {
 
     #[test]
     fn the_interval_of_the_preferred_direction_covers() {
-        let found = simulated(500, |a| 2.0 + 8.0 * (2.0 * ((a - 100.0).to_radians().cos() - 1.0)).exp(), [19, 99]);
+        let found = simulated(1000, |a| 2.0 + 8.0 * (2.0 * ((a - 100.0).to_radians().cos() - 1.0)).exp(), [19, 99]);
         let holds = |f: &&Tuned| f.interval.as_ref().is_some_and(|i| i.low <= 100.0 && 100.0 <= i.high);
         let covered = found.iter().filter(holds).count() as f64 / found.len() as f64;
         assert!((covered - 0.95).abs() <= 0.02, "{covered}");
