@@ -5,6 +5,7 @@ use ndarray::Array2;
 use rheobase_benches::arrays::noise;
 use rheobase_receptive_field::gabor::{Gabor, fit_gabor};
 use rheobase_receptive_field::sta::{Variant, spike_triggered_average};
+use rheobase_receptive_field::von_mises::{VonMises, fit_von_mises};
 use rheobase_similarity::{Bias, Comparator, Dissimilarity, Rdm, compare_rdms, linear_cka};
 
 fn sta(criterion: &mut Criterion) {
@@ -70,5 +71,18 @@ fn gabor(criterion: &mut Criterion) {
     criterion.bench_function("gabor-fit/16x16", |b| b.iter(|| fit_gabor(image.view()).expect("valid input")));
 }
 
-criterion_group!(benches, sta, cka, rsa, gabor);
+fn von_mises(criterion: &mut Criterion) {
+    let angles_rad: Vec<f64> = (0..8).map(|k| f64::from(k) * std::f64::consts::FRAC_PI_4).collect();
+    let planted =
+        VonMises { baseline: 2.0, height: 8.0, opposite: 3.0, kappa: 2.0, preferred_rad: 1.7, r_squared: 1.0 };
+    let noise = noise(1, angles_rad.len(), "von Mises");
+    let rates_hz: Vec<f64> = angles_rad.iter().zip(&noise).map(|(a, noise)| planted.at(*a) + noise).collect();
+    for (name, double) in [("one-bump", false), ("two-bumps", true)] {
+        criterion.bench_function(&format!("von-mises-fit/{name}"), |b| {
+            b.iter(|| fit_von_mises(&angles_rad, &rates_hz, double).expect("valid input"));
+        });
+    }
+}
+
+criterion_group!(benches, sta, cka, rsa, gabor, von_mises);
 criterion_main!(benches);
