@@ -101,7 +101,7 @@ pub fn wilson_interval(successes: usize, n: usize) -> Interval {
 /// are those that make the interval of a mean as wide as Student's (Hesterberg 2015, Am Stat 69:371, "expanded percentile").
 /// The plain percentiles hold the mean of 10 normal samples in 90 % of cases, these in 95 %.
 ///
-/// The k-th of B sorted draws bounds a share of k / (B + 1) (Davison & Hinkley 1997, eq. 5.6). [`quantile`] takes it for (k - 1) / (B - 1),
+/// The k-th of B sorted draws bounds a share of k / (B + 1) (Davison & Hinkley 1997). [`quantile`] takes it for (k - 1) / (B - 1),
 /// which leaves 7 % outside of 99 draws where 5 % were asked for.
 ///
 /// `statistic` receives the resampled indices. Draws whose statistic is not finite are left out.

@@ -42,7 +42,7 @@ impl Discrimination {
     /// `None` where the area is 0 or 1 or there are fewer than 2 of a kind.
     ///
     /// For Gaussian scores it holds the area within 2 % of 95 from 100 spikes on at .95 and from 400 on at .98 (1.96 standard errors at
-    /// either side: 92 and 93 %). Fewer spikes on higher areas are held less often, with 100 at .98 in 91 %: the highest of the others,
+    /// either side: 92 and 93 to 95 %). Fewer spikes on higher areas are held less often, with 100 at .98 in 91 %: the highest of the others,
     /// which such an area depends on, may not have been seen.
     pub fn interval(&self) -> Option<Interval> {
         let rarer = self.spikes.min(self.others);
