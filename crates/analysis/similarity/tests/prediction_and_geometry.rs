@@ -125,10 +125,13 @@ fn folds_keep_groups_together_and_ceilings_follow_the_noise() {
     }
     // Signal and noise of equal variance, 8 repetitions: reliability of the mean is 8 / 9.
     let signal = noise(400, 2, 4);
-    let repeats = Array3::from_shape_fn((8, 400, 2), |(r, i, u)| signal[[i, u]] + noise_at(r, i, u));
-    for ceiling in split_half_ceiling(&repeats, 10, &Seed::root(5)).unwrap() {
+    let presentations = Array2::from_shape_fn((3200, 2), |(k, u)| signal[[k % 400, u]] + noise_at(k / 400, k % 400, u));
+    let of_stimulus: Vec<usize> = (0..3200).map(|k| k % 400).collect();
+    for ceiling in split_half_ceiling(presentations.view(), &of_stimulus, 10, &Seed::root(5)).unwrap() {
         assert!((ceiling - 8.0 / 9.0).abs() < 0.02, "{ceiling}");
     }
+    let once = split_half_ceiling(signal.view(), &(0..400).collect::<Vec<_>>(), 10, &Seed::root(5)).unwrap_err();
+    assert!(once.to_string().contains("2 presentations of each"), "{once}");
     assert!((spearman_brown(0.5) - 2.0 / 3.0).abs() < 1e-15 && spearman_brown(-1.0).is_nan());
     assert!((Normalisation::SquaredOverCeiling.apply(0.6, 0.9) - 0.4).abs() < 1e-12);
     assert!((Normalisation::RatioSquared.apply(0.6, 0.9) - (0.6_f64 / 0.9).powi(2)).abs() < 1e-12);

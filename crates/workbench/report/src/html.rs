@@ -1,5 +1,8 @@
 //! The report as one HTML file.
 
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
+
 use minijinja::{Environment, context};
 use rheobase_core::Estimate;
 use rheobase_data::Table;
@@ -110,7 +113,9 @@ impl ReportNode {
             key: node.key[..16].to_owned(),
             wall_s: store.cost(&node.key).map(|c: Cost| c.wall_s),
             parameters: serde_json::to_string_pretty(&node.parameters).unwrap_or_default(),
-            metrics: record.metrics.iter().map(|(name, estimate)| MetricLine::new(name, estimate)).collect(),
+            metrics: in_reading_order(&record.metrics)
+                .map(|(name, estimate)| MetricLine::new(name, estimate))
+                .collect(),
             figures,
             tables,
             // Reports stand beside the store, so a relative link leads there.
@@ -118,6 +123,42 @@ impl ReportNode {
             files: record.files.keys().filter(|name| !name.ends_with(".svg")).cloned().collect(),
         }))
     }
+}
+
+/// Metrics by name, numbers within names by their value: `unit_2` before `unit_10`.
+fn in_reading_order(metrics: &BTreeMap<String, Estimate>) -> impl Iterator<Item = (&String, &Estimate)> {
+    let mut all: Vec<(Vec<Part>, (&String, &Estimate))> = metrics.iter().map(|m| (parts(m.0), m)).collect();
+    all.sort_by(|a, b| a.0.partial_cmp(&b.0).unwrap_or(Ordering::Equal));
+    all.into_iter().map(|(_, metric)| metric)
+}
+
+/// A part of a name; numbers come before text.
+#[derive(Debug, PartialEq, PartialOrd)]
+enum Part {
+    Number(f64),
+    Text(String),
+}
+
+/// The numbers of a name, decimals included, and what stands between them.
+fn parts(name: &str) -> Vec<Part> {
+    let mut rest = name;
+    let mut parts = vec![];
+    while !rest.is_empty() {
+        let digits = |s: &str| s.find(|c: char| !c.is_ascii_digit()).unwrap_or(s.len());
+        let whole = digits(rest);
+        let after = &rest[whole..];
+        let end = match after.strip_prefix('.').map(digits) {
+            Some(decimals) if whole > 0 && decimals > 0 => whole + 1 + decimals,
+            _ => whole,
+        };
+        let end = if end > 0 { end } else { rest.find(|c: char| c.is_ascii_digit()).unwrap_or(rest.len()) };
+        let (part, tail) = rest.split_at(end);
+        // Words such as `nan` and `inf` are text here.
+        let number = part.parse().ok().filter(|_| part.starts_with(|c: char| c.is_ascii_digit()));
+        parts.push(number.map_or_else(|| Part::Text(part.to_owned()), Part::Number));
+        rest = tail;
+    }
+    parts
 }
 
 impl MetricLine {
@@ -270,6 +311,15 @@ mod tests {
     #[test]
     fn addresses_are_escaped_and_may_break() {
         assert_eq!(breakable("a.b_<c>"), "a.<wbr>b_<wbr>&lt;c&gt;");
+    }
+
+    #[test]
+    fn names_are_read_with_their_numbers_in_order() {
+        let names = ["unit_10", "unit_2", "inf_1", "at_0.5", "at_0.25", "10_hz", "9_hz"];
+        let estimate = || Estimate::new(0.0, "a value", "counted", 1, "units");
+        let metrics: BTreeMap<String, Estimate> = names.iter().map(|n| ((*n).to_owned(), estimate())).collect();
+        let order: Vec<&String> = in_reading_order(&metrics).map(|(name, _)| name).collect();
+        assert_eq!(order, ["9_hz", "10_hz", "at_0.25", "at_0.5", "inf_1", "unit_2", "unit_10"]);
     }
 
     #[test]

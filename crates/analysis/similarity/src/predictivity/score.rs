@@ -1,6 +1,6 @@
 //! Around a regression: folds and Brain-Score's splits, scores of predictions, ceilings, and how scores are aggregated.
 
-use ndarray::{ArrayView2, Axis, s};
+use ndarray::{Array2, ArrayView2};
 use rand::seq::SliceRandom;
 use rheobase_core::Seed;
 use rheobase_core::statistics::{mean, median, pearson, variance};
@@ -81,27 +81,51 @@ pub fn r_squared(y: ArrayView2<'_, f64>, predictions: ArrayView2<'_, f64>) -> f6
     1.0 - errors / total
 }
 
-/// Reliability of each unit: correlation of the mean responses of two random halves of the repetitions, corrected to the full number by
-/// Spearman & Brown (2r / (1 + r)), averaged over `halves`. Repetitions are (repetitions, stimuli, units). NaN where it does not exist
-/// (r at or below -1, or a unit that does not vary).
+/// Reliability of each unit: correlation of the mean responses of two random halves of each stimulus' presentations, corrected to the
+/// full number by Spearman & Brown (2r / (1 + r)), averaged over `halves` divisions (Schrimpf et al. 2018). Presentations are
+/// (presentations, units), `of_stimulus` numbers the stimulus of each from 0; an odd presentation falls into the second half. NaN where it
+/// does not exist (r at or below -1, or a unit that does not vary).
 ///
 /// # Errors
-/// With fewer than 2 repetitions or 3 stimuli.
-pub fn split_half_ceiling(repetitions: &ndarray::Array3<f64>, halves: usize, seed: &Seed) -> Result<Vec<f64>> {
-    let (repeats, stimuli, units) = repetitions.dim();
-    if repeats < 2 || stimuli < 3 {
+/// If lengths differ, there are fewer than 3 stimuli, or one has fewer than 2 presentations.
+pub fn split_half_ceiling(
+    presentations: ArrayView2<'_, f64>,
+    of_stimulus: &[usize],
+    halves: usize,
+    seed: &Seed,
+) -> Result<Vec<f64>> {
+    if presentations.nrows() != of_stimulus.len() {
         return Err(Error::Input(format!(
-            "a split-half ceiling needs 2 repetitions of 3 stimuli, found {repeats} of {stimuli}"
+            "{} presentations and the stimuli of {} do not fit together",
+            presentations.nrows(),
+            of_stimulus.len()
         )));
     }
-    let mut sums = vec![(0.0, 0.0); units];
+    let mut rows = vec![vec![]; of_stimulus.iter().max().map_or(0, |last| last + 1)];
+    of_stimulus.iter().enumerate().for_each(|(row, &stimulus)| rows[stimulus].push(row));
+    let fewest = rows.iter().map(Vec::len).min().unwrap_or(0);
+    if rows.len() < 3 || fewest < 2 {
+        return Err(Error::Input(format!(
+            "a split-half ceiling needs 2 presentations of each of 3 stimuli, found {} stimuli with {fewest} or more",
+            rows.len()
+        )));
+    }
+    let mut sums = vec![(0.0, 0.0); presentations.ncols()];
     for half in 0..halves {
-        let mut order: Vec<usize> = (0..repeats).collect();
-        order.shuffle(&mut seed.child("halves").index(half).stream());
-        let average = |part: &[usize]| repetitions.select(Axis(0), part).mean_axis(Axis(0)).unwrap_or_default();
-        let (a, b) = (average(&order[..repeats / 2]), average(&order[repeats / 2..]));
+        let mut stream = seed.child("halves").index(half).stream();
+        rows.iter_mut().for_each(|own| own.shuffle(&mut stream));
+        let average = |second: bool| {
+            let mut means = Array2::zeros((rows.len(), presentations.ncols()));
+            for (own, mut mean) in rows.iter().zip(means.rows_mut()) {
+                let (a, b) = own.split_at(own.len() / 2);
+                let part = if second { b } else { a };
+                part.iter().for_each(|&row| mean.scaled_add(1.0 / part.len() as f64, &presentations.row(row)));
+            }
+            means
+        };
+        let (a, b) = (average(false), average(true));
         for (unit, sum) in sums.iter_mut().enumerate() {
-            let r = pearson(&a.slice(s![.., unit]).to_vec(), &b.slice(s![.., unit]).to_vec()).unwrap_or(f64::NAN);
+            let r = pearson(&a.column(unit).to_vec(), &b.column(unit).to_vec()).unwrap_or(f64::NAN);
             let corrected = spearman_brown(r);
             if corrected.is_finite() {
                 sum.0 += corrected;

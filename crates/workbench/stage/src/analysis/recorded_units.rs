@@ -64,7 +64,7 @@ impl Kind for RecordedUnits {
     type Parameters = RecordedUnitsParameters;
     const ROLE: Role = Role::Analysis;
     const KIND: &'static str = "recorded-units";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
     const ABOUT: &'static str = "units of a model recorded like neurons, with Poisson noise in repeated presentations: responses whose source is known";
     const OUTPUTS: &'static [OutputInfo] = &[main_output("responses to stimuli")];
 

@@ -1,21 +1,20 @@
 //! How well layers of models predict recorded neurons on images that were left out, beside what the neurons' noise allows: the procedure of
 //! Brain-Score (Schrimpf et al. 2018), with the score normalised as it was before December 2025 and as it is since.
 
-use ndarray::{Array2, ArrayView2, Axis};
+use ndarray::{ArrayView2, Axis};
 use rand::seq::SliceRandom;
 use rheobase_core::Estimate;
-use rheobase_core::statistics::{median, pearson};
 use rheobase_data::Table;
 use rheobase_pipeline::{Context, Input, Outcome, OutputInfo, Role, StageError};
 use rheobase_report::figure::{Bar, Bars};
-use rheobase_similarity::predictivity::{Normalisation, brain_score, brain_score_splits, correlations, spearman_brown};
+use rheobase_similarity::predictivity::{Normalisation, brain_score, brain_score_splits, correlations};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::predictivity::Regression;
 use crate::artifact::{Dataset, Images, Probed};
 use crate::compare::populations;
-use crate::data::responses::{MeanResponses, RecordedResponses};
+use crate::data::responses::{MeanResponses, RecordedResponses, ceiling};
 use crate::kind::{Kind, failed, main_output};
 
 /// Parameters of `brain-predictivity`.
@@ -55,7 +54,7 @@ impl Kind for BrainPredictivity {
     type Parameters = BrainPredictivityParameters;
     const ROLE: Role = Role::Compare;
     const KIND: &'static str = "brain-predictivity";
-    const VERSION: u32 = 2;
+    const VERSION: u32 = 3;
     const ABOUT: &'static str = "how well layers of models predict recorded neurons on images left out, with noise ceiling (Brain-Score, old and new)";
     const OUTPUTS: &'static [OutputInfo] = &[main_output("predictivity of neurons")];
 
@@ -64,11 +63,10 @@ impl Kind for BrainPredictivity {
         let recorded = MeanResponses::load(context.input(&p.responses)?)?;
         let rows = rows_of(&recorded.stimuli, images.is_test.len())?;
         let neurons = MeanResponses::over_time(&recorded.values);
-        let Some([a, b]) = &recorded.halves else {
+        let Some(ceilings) = recorded.reliability else {
             let message = "the responses have stimuli that were shown once, so the neurons have no noise ceiling; show each twice or more";
             return Err(StageError::Failed(message.into()));
         };
-        let ceilings = reliabilities(&MeanResponses::over_time(a), &MeanResponses::over_time(b));
         let layers = populations(&p.of, &p.layers, &images.stimulus(&rows)?, context)?;
         let n = rows.len();
         if n < 20 {
@@ -76,7 +74,9 @@ impl Kind for BrainPredictivity {
         }
         let judge = Judge { p, neurons: neurons.view(), ceilings: &ceilings, context };
         let mut outcome = Outcome::default();
-        judge.ceiling(&mut outcome);
+        if let Some(estimate) = ceiling(&ceilings) {
+            outcome.metric("ceiling", estimate);
+        }
         let mut bars = vec![];
         let (mut names, mut raw, mut new, mut old) = (vec![], vec![], vec![], vec![]);
         let all: Vec<usize> = (0..n).collect();
@@ -132,12 +132,6 @@ fn rows_of(stimuli: &[String], images: usize) -> Result<Vec<usize>, StageError> 
     stimuli.iter().map(of).collect()
 }
 
-/// Reliability of each neuron's mean response, from its halves; NaN where it does not vary.
-fn reliabilities(a: &Array2<f64>, b: &Array2<f64>) -> Vec<f64> {
-    let of = |n: usize| pearson(&a.column(n).to_vec(), &b.column(n).to_vec()).map_or(f64::NAN, spearman_brown);
-    (0..a.ncols()).map(of).collect()
-}
-
 struct Judge<'a> {
     p: &'a BrainPredictivityParameters,
     /// (images, neurons).
@@ -190,14 +184,6 @@ impl Judge<'_> {
             .with_constant("r_over_ceiling_squared", found.old)
             .with_constant("standard_error_over_splits", found.error)
             .with_constant("neurons_left_out", found.left_out as f64)
-    }
-
-    fn ceiling(&self, outcome: &mut Outcome) {
-        let known: Vec<f64> = self.ceilings.iter().copied().filter(|c| c.is_finite()).collect();
-        if !known.is_empty() {
-            let variant = "halves of the presentations, Spearman-Brown, median over neurons";
-            outcome.metric("ceiling", Estimate::new(median(&known), "reliability", variant, known.len(), "neurons"));
-        }
     }
 
     /// For each model the layer that is best on one half of the images, judged with the other half.

@@ -7,7 +7,8 @@ use rheobase_data::Table;
 use rheobase_pipeline::{Context, Input, Outcome, OutputInfo, Role, StageError};
 use rheobase_report::figure::Heatmap;
 use rheobase_similarity::cca::{
-    CrossValidation, cca, cross_validated_cca, linear_regression_r2, mean_correlation, pwcca, ridge_cca, svcca,
+    CrossValidation, cca, cross_validated_cca, linear_regression_r2, mean_correlation, pwcca, ridge_cca,
+    significant_components, svcca,
 };
 use rheobase_similarity::kernel::rbf_cka;
 use rheobase_similarity::matching::{soft_matching_correlation, soft_matching_distance};
@@ -56,6 +57,8 @@ pub enum Measure {
     },
     /// Angle in rad after the best rotation.
     Procrustes {},
+    /// Euclidean distance after the best rotation, in the units of the responses: scale counts.
+    ProcrustesDistance {},
     /// Normalised Bures similarity: the cosine of that angle.
     Bures {},
     /// Distance in rad after the best matching of units, one to one.
@@ -114,6 +117,7 @@ impl Measure {
             Self::RbfCka { bandwidth } => format!("RBF CKA, unbiased, bandwidth {bandwidth}"),
             Self::Shape { alpha } => format!("angular shape distance, alpha {alpha} (rad)"),
             Self::Procrustes {} => "Procrustes angle (rad)".into(),
+            Self::ProcrustesDistance {} => "Procrustes distance".into(),
             Self::Bures {} => "normalised Bures similarity".into(),
             Self::Permutation {} => "permutation distance (rad)".into(),
             Self::LinearRegression {} => "linear regression R2, in sample".into(),
@@ -127,7 +131,14 @@ impl Measure {
 
     /// Whether alike populations have a small value.
     pub fn is_distance(self) -> bool {
-        matches!(self, Self::Shape { .. } | Self::SoftMatchingDistance {} | Self::Procrustes {} | Self::Permutation {})
+        matches!(
+            self,
+            Self::Shape { .. }
+                | Self::SoftMatchingDistance {}
+                | Self::Procrustes {}
+                | Self::ProcrustesDistance {}
+                | Self::Permutation {}
+        )
     }
 
     /// Its values with the conditions of the second population permuted; those that do not exist are left out.
@@ -164,6 +175,7 @@ impl Measure {
             Self::RbfCka { bandwidth } => rbf_cka(x, y, bandwidth, Bias::Unbiased),
             Self::Shape { alpha } => shape::angular_distance(x, y, alpha),
             Self::Procrustes {} => shape::procrustes_angle(x, y),
+            Self::ProcrustesDistance {} => shape::procrustes_distance(x, y),
             Self::Bures {} => shape::normalised_bures_similarity(x, y),
             Self::Permutation {} => shape::permutation_distance(x, y),
             Self::LinearRegression {} => linear_regression_r2(x, y),
@@ -214,7 +226,7 @@ impl Kind for PopulationSimilarity {
     type Parameters = PopulationSimilarityParameters;
     const ROLE: Role = Role::Compare;
     const KIND: &'static str = "population-similarity";
-    const VERSION: u32 = 6;
+    const VERSION: u32 = 7;
     const ABOUT: &'static str = "similarity of all pairs of layers by CCA, SVCCA, PWCCA, CKA, shape metrics, soft matching or mutual neighbours";
     const OUTPUTS: &'static [OutputInfo] = &[main_output("similarities")];
 
@@ -246,7 +258,11 @@ impl Kind for PopulationSimilarity {
                     {
                         let estimate = with_null(p, value, &all[a], &all[b], &seed)
                             .with_constant("flat_units_left_out", (flat[a] + flat[b]) as f64);
-                        outcome.metric(&format!("{}~{}.{}", all[a].model, all[b].model, all[a].layer), estimate);
+                        let label = format!("{}~{}.{}", all[a].model, all[b].model, all[a].layer);
+                        if let Some(components) = components(p, &all[a], &all[b], &seed)? {
+                            outcome.metric(&format!("components.{label}"), components);
+                        }
+                        outcome.metric(&label, estimate);
                     }
                 }
             }
@@ -322,6 +338,28 @@ fn drop_flat_units(population: &mut Population) -> usize {
     let dropped = responses.ncols() - kept.len();
     population.responses = responses.select(Axis(1), &kept);
     dropped
+}
+
+/// Level at which a canonical component counts as significant.
+const LEVEL: f64 = 0.05;
+
+/// How many canonical components two layers share beyond chance; for `cca` with enough permutations to tell.
+fn components(
+    p: &PopulationSimilarityParameters,
+    a: &Population,
+    b: &Population,
+    seed: &Seed,
+) -> Result<Option<Estimate>, StageError> {
+    if !matches!(p.measure, Measure::Cca {}) || ((p.permutations + 1) as f64) < 1.0 / LEVEL {
+        return Ok(None);
+    }
+    let seed = seed.child("components");
+    let (x, y) = (a.responses.view(), b.responses.view());
+    let tested = significant_components(x, y, p.permutations, LEVEL, threads(), &seed).map_err(failed)?;
+    let found = tested.iter().filter(|v| **v <= LEVEL).count();
+    let variant = "one after another against permutations of what earlier ones leave (Winkler et al. 2020)";
+    let estimate = Estimate::new(found as f64, "canonical components beyond chance", variant, x.nrows(), "images");
+    Ok(Some(estimate.with_constant("level", LEVEL).with_constant("permutations", p.permutations as f64)))
 }
 
 fn with_null(p: &PopulationSimilarityParameters, value: f64, a: &Population, b: &Population, seed: &Seed) -> Estimate {

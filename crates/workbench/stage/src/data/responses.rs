@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use ndarray::{Array2, Array3, Axis, s};
 use rand::seq::SliceRandom;
-use rheobase_core::statistics::{median, pearson};
+use rheobase_core::statistics::median;
 use rheobase_core::{Estimate, Seed};
 use rheobase_data::assembly::Assembly;
 use rheobase_data::library::Library;
@@ -13,7 +13,7 @@ use rheobase_data::npy::Array;
 use rheobase_data::{Column, Table};
 use rheobase_pipeline::{Artifact, Context, InputHandle, Outcome, OutputInfo, Role, StageError};
 use rheobase_report::figure::{Matrix, Panel};
-use rheobase_similarity::predictivity::spearman_brown;
+use rheobase_similarity::predictivity::split_half_ceiling;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -42,6 +42,9 @@ pub struct ResponsesParameters {
     pub about: Vec<String>,
 }
 
+/// Random divisions of the presentations into halves, for reliabilities: as many as Brain-Score's ceilings take.
+pub const DIVISIONS: usize = 10;
+
 /// Mean responses of neurons.
 #[derive(Debug, Clone)]
 pub struct MeanResponses {
@@ -51,6 +54,9 @@ pub struct MeanResponses {
     pub values: Array3<f64>,
     /// Means over each half of the presentations; none where a stimulus was shown once.
     pub halves: Option<[Array3<f64>; 2]>,
+    /// Reliability of each neuron's mean over presentations and time, from [`DIVISIONS`] divisions into halves; none where a stimulus was
+    /// shown once.
+    pub reliability: Option<Vec<f64>>,
     /// What is known of each neuron.
     pub neurons: Table,
     /// Middle of each time bin in ms; empty where it is not known.
@@ -64,7 +70,7 @@ impl Kind for Responses {
     type Parameters = ResponsesParameters;
     const ROLE: Role = Role::Data;
     const KIND: &'static str = "responses";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
     const ABOUT: &'static str = "responses of recorded neurons to stimuli, from a Brain-Score assembly or a table with a row for each presentation";
     const OUTPUTS: &'static [OutputInfo] = &[main_output("responses to stimuli")];
     const READS_OUTSIDE: bool = true;
@@ -111,7 +117,7 @@ pub struct Presentations {
 impl Presentations {
     /// Writes the means over presentations into an outcome, and says what there is.
     pub fn store(&self, seed: &Seed, outcome: &mut Outcome) -> Result<(), StageError> {
-        let mean = self.mean(&seed.child("halves"))?;
+        let mean = self.mean(seed)?;
         mean.store(outcome)?;
         describe(&mean, self.stimuli.len(), outcome)
     }
@@ -207,7 +213,7 @@ impl Presentations {
         };
         let shuffled = |k: usize, own: &[usize]| {
             let mut own = own.to_vec();
-            own.shuffle(&mut seed.index(k).stream());
+            own.shuffle(&mut seed.child("halves").index(k).stream());
             own
         };
         let half = |second: bool| {
@@ -218,7 +224,14 @@ impl Presentations {
             })
         };
         let repeated = rows.values().all(|own| own.len() >= 2);
+        let reliability = || {
+            let place: BTreeMap<&str, usize> = rows.keys().enumerate().map(|(k, name)| (*name, k)).collect();
+            let of_stimulus: Vec<usize> = self.stimuli.iter().map(|name| place[name.as_str()]).collect();
+            let presentations = MeanResponses::over_time(&self.values);
+            split_half_ceiling(presentations.view(), &of_stimulus, DIVISIONS, &seed.child("reliability"))
+        };
         Ok(MeanResponses {
+            reliability: repeated.then(reliability).transpose().map_err(failed)?,
             values: average(&|_, own| own.to_vec()),
             halves: repeated.then(|| [half(false), half(true)]),
             stimuli: rows.keys().map(|k| (*k).to_owned()).collect(),
@@ -235,6 +248,9 @@ impl MeanResponses {
             outcome.array("half_0", Array::F64(first.clone().into_dyn()));
             outcome.array("half_1", Array::F64(second.clone().into_dyn()));
         }
+        if let Some(reliability) = &self.reliability {
+            outcome.array("reliability", Array::F64(ndarray::Array1::from(reliability.clone()).into_dyn()));
+        }
         outcome.table("stimuli", Table::new().with("stimulus_id", self.stimuli.clone())?);
         outcome.table("neurons", self.neurons.clone());
         outcome.table("times", Table::new().with("time_ms", self.times_ms.clone())?);
@@ -244,6 +260,10 @@ impl MeanResponses {
     /// Reads those of a result.
     pub fn load(input: &InputHandle) -> Result<Self, StageError> {
         let mut arrays = input.arrays()?;
+        let reliability = arrays
+            .remove("reliability")
+            .map(|a| a.into_dimensionality::<ndarray::Ix1>().map_err(failed))
+            .transpose()?;
         let mut take = |name: &str| -> Result<Option<Array3<f64>>, StageError> {
             arrays.remove(name).map(|a| a.into_dimensionality().map_err(failed)).transpose()
         };
@@ -256,6 +276,7 @@ impl MeanResponses {
             stimuli: (0..stimuli.rows()).map(|row| names.text(row)).collect(),
             values,
             halves,
+            reliability: reliability.map(|r| r.to_vec()),
             neurons: input.table("neurons")?,
             times_ms: input.table("times")?.numbers("time_ms")?,
         })
@@ -267,6 +288,18 @@ impl MeanResponses {
     }
 }
 
+/// The median reliability of the neurons that have one.
+pub fn ceiling(reliability: &[f64]) -> Option<Estimate> {
+    let known: Vec<f64> = reliability.iter().copied().filter(|v| v.is_finite()).collect();
+    let variant = "random halves of the presentations, Spearman-Brown, mean over divisions, median over neurons";
+    let of = |known: &[f64]| Estimate::new(median(known), "reliability", variant, known.len(), "neurons");
+    (!known.is_empty()).then(|| {
+        of(&known)
+            .with_constant("divisions", DIVISIONS as f64)
+            .with_constant("constant_neurons_left_out", (reliability.len() - known.len()) as f64)
+    })
+}
+
 fn describe(mean: &MeanResponses, presentations: usize, outcome: &mut Outcome) -> Result<(), StageError> {
     let (stimuli, neurons, bins) = mean.values.dim();
     let counted = |n: usize, what: &str| Estimate::new(n as f64, what, "counted", 1, "files");
@@ -274,18 +307,8 @@ fn describe(mean: &MeanResponses, presentations: usize, outcome: &mut Outcome) -
     {
         outcome.metric(name, counted(n, &name.replace('_', " ")));
     }
-    if let Some([a, b]) = &mean.halves {
-        let (a, b) = (MeanResponses::over_time(a), MeanResponses::over_time(b));
-        let r = |n: usize| pearson(&a.column(n).to_vec(), &b.column(n).to_vec()).map(spearman_brown);
-        let known: Vec<f64> = (0..neurons).filter_map(r).filter(|v| v.is_finite()).collect();
-        if !known.is_empty() {
-            let variant = "random halves of the presentations, Spearman-Brown, median over neurons";
-            let estimate = Estimate::new(median(&known), "reliability", variant, known.len(), "neurons");
-            outcome.metric(
-                "reliability",
-                estimate.with_constant("constant_neurons_left_out", (neurons - known.len()) as f64),
-            );
-        }
+    if let Some(estimate) = mean.reliability.as_deref().and_then(ceiling) {
+        outcome.metric("reliability", estimate);
     }
     const SHOWN: usize = 100;
     let shown = MeanResponses::over_time(&mean.values);

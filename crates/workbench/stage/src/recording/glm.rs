@@ -32,6 +32,14 @@ pub enum Term {
         signal: String,
         /// Number of splines.
         count: usize,
+        /// After so much the signal is the same again (an angle, a phase): the splines close into a ring. None if it does not repeat.
+        #[serde(default)]
+        period: Option<f64>,
+        /// Cost of roughness: this / 2 times the sum of squared second differences of neighbouring splines' coefficients is taken off
+        /// the log-likelihood.
+        #[serde(default)]
+        #[schemars(range(min = 0.0))]
+        roughness: f64,
     },
     /// 1 while the signal rises, else 0.
     Rising {
@@ -103,7 +111,7 @@ impl Kind for SpikeGlm {
     type Parameters = SpikeGlmParameters;
     const ROLE: Role = Role::Analysis;
     const KIND: &'static str = "spike-glm";
-    const VERSION: u32 = 2;
+    const VERSION: u32 = 3;
     const ABOUT: &'static str = "generalised linear models of a unit's spikes (Truccolo 2005), compared by AIC and judged by time rescaling (Brown 2002)";
     const OUTPUTS: &'static [OutputInfo] = &[main_output("fitted models")];
 
@@ -137,8 +145,9 @@ impl Kind for SpikeGlm {
             if context.progress.cancelled() {
                 return Err(StageError::Interrupted);
             }
-            let (names, design) = design(&recording, p, &counts, &model.terms)?;
-            let penalty = (model.ridge > 0.0).then(|| ridge(&design, model.ridge));
+            let (names, design, rough) = design(&recording, p, &counts, &model.terms)?;
+            let penalty =
+                (model.ridge > 0.0 || rough.iter().any(|v| *v != 0.0)).then(|| ridge(&design, model.ridge) + rough);
             let found = fit(design.view(), &counts, family, penalty.as_ref())
                 .map_err(|e| StageError::Failed(format!("model `{}`: {e}", model.name)))?;
             let expected = found.predict(design.view()).map_err(failed)?;
@@ -190,12 +199,13 @@ fn bin_spikes(recording: &Recording, p: &SpikeGlmParameters) -> Result<Vec<f64>,
     Ok(counts)
 }
 
+/// Names of the columns, the columns, and the cost of their roughness (columns x columns).
 fn design(
     recording: &Recording,
     p: &SpikeGlmParameters,
     counts: &[f64],
     terms: &[Term],
-) -> Result<(Vec<String>, Array2<f64>), StageError> {
+) -> Result<(Vec<String>, Array2<f64>, Array2<f64>), StageError> {
     let column = |name: &String| -> Result<Vec<f64>, StageError> {
         let found = signal(recording, name)?;
         if found.times_s.len() != counts.len() {
@@ -210,19 +220,24 @@ fn design(
     };
     let mut names = Vec::new();
     let mut blocks = Vec::new();
+    let mut penalties: Vec<Array2<f64>> = Vec::new();
     for term in terms {
         let block = match term {
             Term::Polynomial { signal, degree } => {
                 names.extend((1..=*degree).map(|k| if k == 1 { signal.clone() } else { format!("{signal}^{k}") }));
                 basis::polynomial(&column(signal)?, *degree).map_err(failed)?
             }
-            Term::Spline { signal, count } => {
+            Term::Spline { signal, count, period, roughness } => {
                 let values = column(signal)?;
-                let low = values.iter().copied().fold(f64::INFINITY, f64::min);
-                let high = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
                 names.extend((1..*count).map(|k| format!("{signal} spline {k}")));
-                let all = basis::b_spline(&values, (low, high), *count).map_err(failed)?;
-                all.slice(ndarray::s![.., 1..]).to_owned()
+                let all = match period {
+                    Some(period) => basis::cyclic_b_spline(&values, *period, *count),
+                    None => basis::b_spline(&values, range_of(&values), *count),
+                };
+                // The first function's coefficient is 0, so its row and column of the penalty fall away.
+                let rough = basis::roughness(*count, *roughness, period.is_some());
+                penalties.push(rough.slice(ndarray::s![1.., 1..]).to_owned());
+                all.map_err(failed)?.slice(ndarray::s![.., 1..]).to_owned()
             }
             Term::Rising { signal } => {
                 let values = column(signal)?;
@@ -237,10 +252,30 @@ fn design(
                 basis::history(counts, &basis::raised_cosine_log(*bins, *count).map_err(failed)?).map_err(failed)?
             }
         };
+        if penalties.len() == blocks.len() {
+            penalties.push(Array2::zeros((block.ncols(), block.ncols())));
+        }
         blocks.push(block);
     }
     let views: Vec<_> = blocks.iter().map(|b| b.view()).collect();
-    Ok((names, concatenate(Axis(1), &views).map_err(failed)?))
+    Ok((names, concatenate(Axis(1), &views).map_err(failed)?, block_diagonal(&penalties)))
+}
+
+fn range_of(values: &[f64]) -> (f64, f64) {
+    values.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), &v| (low.min(v), high.max(v)))
+}
+
+/// Square matrices along the diagonal of one.
+fn block_diagonal(parts: &[Array2<f64>]) -> Array2<f64> {
+    let size = parts.iter().map(Array2::nrows).sum();
+    let mut whole = Array2::zeros((size, size));
+    let mut at = 0;
+    for part in parts {
+        let end = at + part.nrows();
+        whole.slice_mut(ndarray::s![at..end, at..end]).assign(part);
+        at = end;
+    }
+    whole
 }
 
 /// Shrinkage that is the same for every column once it is standardised.
@@ -361,7 +396,7 @@ fn rate_figure(
     const BINS: usize = 40;
     let clock = signal(recording, &p.clock)?;
     let values = clock.values.column(0);
-    let (low, high) = values.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), &v| (l.min(v), h.max(v)));
+    let (low, high) = range_of(&values.to_vec());
     if high <= low {
         return Ok(());
     }

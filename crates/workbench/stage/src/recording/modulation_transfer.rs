@@ -7,7 +7,7 @@ use rheobase_core::circular::Resultant;
 use rheobase_core::statistics::median;
 use rheobase_data::Table;
 use rheobase_pipeline::{Complaint, Context, Input, Outcome, OutputInfo, Role, StageError};
-use rheobase_receptive_field::modulation::TransferFunction;
+use rheobase_receptive_field::modulation::{TransferFunction, cycle_average, f1_over_f0};
 use rheobase_report::figure::{Chart, Marks};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -16,6 +16,9 @@ use super::trials::{window_complaint, windows};
 use crate::draw::series;
 use crate::kind::{Kind, complaint, failed, main_output};
 use crate::recording::{Recorded, load};
+
+/// Parts of a cycle in a period histogram.
+const PHASES: usize = 20;
 
 /// Units whose numbers are given as metrics and whose curves are drawn.
 const SHOWN: usize = 12;
@@ -76,14 +79,23 @@ struct Transfer {
     best_rate_hz: f64,
     locking_cutoff_hz: Option<f64>,
     rate_cutoff_hz: Option<f64>,
+    /// Rate in Hz in each part of the cycle at the best frequency of locking; empty for a unit that does not lock.
+    cycle_hz: Vec<f64>,
+}
+
+impl Transfer {
+    /// Amplitude at the modulation frequency over the mean, of the period histogram.
+    fn f1_over_f0(&self) -> f64 {
+        f1_over_f0(&self.cycle_hz).unwrap_or(f64::NAN)
+    }
 }
 
 impl Kind for ModulationTransfer {
     type Parameters = ModulationTransferParameters;
     const ROLE: Role = Role::Analysis;
     const KIND: &'static str = "modulation-transfer";
-    const VERSION: u32 = 1;
-    const ABOUT: &'static str = "temporal and rate modulation transfer functions of recorded units: best frequency and upper cut-off (Koumura 2019)";
+    const VERSION: u32 = 2;
+    const ABOUT: &'static str = "temporal and rate modulation transfer functions of recorded units: best frequency, upper cut-off (Koumura 2019), period histogram, F1/F0";
     const OUTPUTS: &'static [OutputInfo] = &[main_output("transfer functions")];
 
     fn check(p: &ModulationTransferParameters) -> Vec<Complaint> {
@@ -131,7 +143,8 @@ impl Kind for ModulationTransfer {
             .with("best_locking_hz", own(&|t| t.best_locking_hz))?
             .with("best_rate_hz", own(&|t| t.best_rate_hz))?
             .with("locking_cutoff_hz", own(&|t| t.locking_cutoff_hz.unwrap_or(f64::NAN)))?
-            .with("rate_cutoff_hz", own(&|t| t.rate_cutoff_hz.unwrap_or(f64::NAN)))?;
+            .with("rate_cutoff_hz", own(&|t| t.rate_cutoff_hz.unwrap_or(f64::NAN)))?
+            .with("f1_over_f0", own(&Transfer::f1_over_f0))?;
         outcome.table("units", table);
         Ok(outcome)
     }
@@ -164,8 +177,11 @@ fn transfer(
     let rate = TransferFunction::new(frequencies.to_vec(), rate_hz.clone()).map_err(failed)?;
     let (low, high) = rate_hz.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), r| (l.min(*r), h.max(*r)));
     let locks = locked.iter().any(|v| *v >= p.criterion);
+    let best = temporal.best_hz();
+    let own: Vec<(f64, f64)> = spans.iter().zip(of_trial).filter(|(_, f)| **f == best).map(|(span, _)| *span).collect();
     Ok(Transfer {
-        best_locking_hz: if locks { temporal.best_hz() } else { f64::NAN },
+        cycle_hz: if locks { period_histogram(p, times, &own, best)? } else { vec![] },
+        best_locking_hz: if locks { best } else { f64::NAN },
         best_rate_hz: if high > 0.0 { rate.best_hz() } else { f64::NAN },
         locking_cutoff_hz: if locks { temporal.upper_cutoff_hz(p.criterion) } else { None },
         rate_cutoff_hz: rate.upper_cutoff_hz(low + p.rate_share * (high - low)),
@@ -173,6 +189,30 @@ fn transfer(
         rayleigh_p,
         rate_hz,
     })
+}
+
+/// Rate in Hz in [`PHASES`] parts of the modulation's cycle, over whole cycles in the windows of some trials.
+fn period_histogram(
+    p: &ModulationTransferParameters,
+    times: &[f64],
+    spans: &[(f64, f64)],
+    frequency_hz: f64,
+) -> Result<Vec<f64>, StageError> {
+    let bins_hz = PHASES as f64 * frequency_hz;
+    // The modulation has phase 0 at the begin of the sound; the first whole cycle starts at or after the window.
+    let first_s = (p.window_s[0] * frequency_hz).ceil() / frequency_hz;
+    let cycles = ((p.window_s[1] - first_s) * frequency_hz + 1e-9).floor().max(0.0) as usize;
+    let mut counts = vec![0.0; cycles * PHASES];
+    for span in spans {
+        let from = span.0 - p.window_s[0] + first_s;
+        for t in &times[times.partition_point(|t| *t < from)..times.partition_point(|t| *t < span.1)] {
+            if let Some(count) = counts.get_mut(((t - from) * bins_hz) as usize) {
+                *count += bins_hz / spans.len() as f64;
+            }
+        }
+    }
+    // A window that holds no whole cycle of the best frequency has no histogram.
+    if cycles == 0 { Ok(vec![]) } else { cycle_average(&counts, bins_hz, frequency_hz).map_err(failed) }
 }
 
 fn metrics(p: &ModulationTransferParameters, found: &[Transfer], trials: usize, outcome: &mut Outcome) {
@@ -196,6 +236,10 @@ fn metrics(p: &ModulationTransferParameters, found: &[Transfer], trials: usize, 
     put("best_rate_hz", "best modulation frequency of the rate", &rate, &|t| t.best_rate_hz);
     put("locking_cutoff_hz", "upper cut-off of locking", &locking, &|t| t.locking_cutoff_hz.unwrap_or(f64::NAN));
     put("rate_cutoff_hz", "upper cut-off of the rate", &rate, &|t| t.rate_cutoff_hz.unwrap_or(f64::NAN));
+    let variant = format!("period histogram of {PHASES} parts at the best frequency of locking");
+    for (unit, value) in found.iter().map(Transfer::f1_over_f0).enumerate().take(SHOWN).filter(|(_, v)| v.is_finite()) {
+        outcome.metric(&format!("f1_over_f0_{unit}"), Estimate::new(value, "F1/F0", &variant, trials, "trials"));
+    }
 }
 
 fn draw(
@@ -204,7 +248,7 @@ fn draw(
     found: &[Transfer],
     outcome: &mut Outcome,
 ) -> Result<(), StageError> {
-    const LINES: usize = 8;
+    const LINES: usize = 6;
     let points = |values: &[f64]| frequencies.iter().map(|f| f.log2()).zip(values.iter().copied()).collect::<Vec<_>>();
     let (first, last) = (frequencies[0].log2(), frequencies[frequencies.len() - 1].log2());
     let mut temporal: Vec<_> = (found.iter().enumerate().take(LINES))
@@ -213,13 +257,26 @@ fn draw(
     temporal.push(series("criterion", vec![(first, p.criterion), (last, p.criterion)], Marks::Dashed));
     let rates = found.iter().enumerate().take(LINES);
     let rates = rates.map(|(u, t)| series(&format!("unit {u}"), points(&t.rate_hz), Marks::Joined)).collect();
-    for (key, title, y_label, top, lines) in [
-        ("temporal", "Temporal modulation transfer", "vector strength", Some(1.0), temporal),
-        ("rate", "Rate modulation transfer", "rate (Hz)", None, rates),
+    let phase = |k: usize| (k as f64 + 0.5) / PHASES as f64;
+    let histograms = found.iter().enumerate().take(LINES).filter(|(_, t)| !t.cycle_hz.is_empty());
+    let histograms: Vec<_> = histograms
+        .map(|(u, t)| {
+            let points = t.cycle_hz.iter().enumerate().map(|(k, rate)| (phase(k), *rate)).collect();
+            series(&format!("unit {u}, {} Hz", t.best_locking_hz), points, Marks::Joined)
+        })
+        .collect();
+    let log = "log2 of the modulation frequency in Hz";
+    for (key, title, x_label, y_label, top, lines) in [
+        ("temporal", "Temporal modulation transfer", log, "vector strength", Some(1.0), temporal),
+        ("rate", "Rate modulation transfer", log, "rate (Hz)", None, rates),
+        ("period", "Period histograms", "cycles of the best modulation", "rate (Hz)", None, histograms),
     ] {
+        if lines.is_empty() {
+            continue;
+        }
         let figure = Chart {
             title: title.to_lowercase(),
-            x_label: "log2 of the modulation frequency in Hz".into(),
+            x_label: x_label.into(),
             y_label: y_label.into(),
             x_range: None,
             y_range: top.map(|t| (0.0, t)),
