@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use super::{Kinetics, MechanismInfo};
 use crate::math::Real;
+use crate::vectorised::{Kernel, vectorised};
 
 /// Compartments worked on at once. Arrays of a [`Membrane`] and of its banks are padded to a multiple of it.
 pub(crate) const BLOCK: usize = 16;
@@ -60,6 +61,8 @@ pub trait Channel<const S: usize, const P: usize>: Send + Sync + 'static {
 pub struct Membrane {
     /// Voltage in mV.
     pub v: Vec<f64>,
+    /// The voltage for kinetics with 24 bits, see [`Membrane::prepare`].
+    pub v_single: Vec<f32>,
     /// Sum of conductances in uS.
     pub g: Vec<f64>,
     /// Sum of g E in nA.
@@ -80,12 +83,43 @@ impl Membrane {
         let size = size.next_multiple_of(BLOCK);
         Self {
             v: vec![0.0; size],
+            v_single: vec![0.0; size],
             g: vec![0.0; size],
             ge: vec![0.0; size],
             calcium: vec![5e-5; size],
             e_calcium: vec![e_calcium_mv; size],
             g_calcium: vec![0.0; size],
             ge_calcium: vec![0.0; size],
+        }
+    }
+}
+
+/// Beyond this voltage kinetics with 24 bits stay as they are here.
+const KINETIC_LIMIT_MV: f64 = 150.0;
+
+impl Membrane {
+    /// Rounds the voltages of a stretch for kinetics with 24 bits, once for all mechanisms; to be called before their steps.
+    ///
+    /// Products of two exponentials stay finite within +-150 mV, and every gate has long come to its end there.
+    pub fn prepare(&mut self, stretch: &Stretch) {
+        if stretch.kinetics == Kinetics::Single {
+            let part = stretch.blocks.start * BLOCK..stretch.blocks.end * BLOCK;
+            vectorised(Narrow(&self.v[part.clone()], &mut self.v_single[part]));
+        }
+    }
+}
+
+struct Narrow<'a>(&'a [f64], &'a mut [f32]);
+
+impl Kernel for Narrow<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        for (from, to) in self.0.iter().zip(self.1) {
+            let v = if *from > KINETIC_LIMIT_MV { KINETIC_LIMIT_MV } else { *from };
+            let v = if v < -KINETIC_LIMIT_MV { -KINETIC_LIMIT_MV } else { v };
+            *to = v as f32;
         }
     }
 }

@@ -4,9 +4,12 @@ use super::Kinetics;
 use super::bank::{
     BLOCK, Bank, Block, Channel, Current, Gate, Membrane, Pullback, StepRecord, Stretch, blocks, blocks_mut, padded,
 };
-use super::moves::{InDouble, InSingle, Moves};
+use super::moves::{InDouble, InSingle, Moves, OfGates};
 use crate::math::{Dual, Real};
 use crate::vectorised::{Kernel, vectorised};
+
+/// Blocks of a chunk: what is known of their gates stays in the first cache.
+const CHUNK: usize = 8;
 
 /// A [`Channel`] in many compartments.
 struct ChannelBank<const S: usize, const P: usize, C> {
@@ -155,6 +158,73 @@ struct Step<'a, const S: usize, const P: usize, C, M> {
     moves: M,
 }
 
+/// The arrays that a step reads and writes, in blocks.
+struct Arrays<'a, const S: usize, const P: usize> {
+    v: &'a [Block],
+    v_single: &'a [[f32; BLOCK]],
+    calcium: &'a [Block],
+    e_calcium: &'a [Block],
+    g: &'a mut [Block],
+    ge: &'a mut [Block],
+    g_calcium: &'a mut [Block],
+    ge_calcium: &'a mut [Block],
+    states: [&'a mut [Block]; S],
+    parameters: [&'a [Block]; P],
+    is_uniform: [bool; P],
+}
+
+impl<const S: usize, const P: usize> Arrays<'_, S, P> {
+    /// The parameters in a block.
+    #[inline(always)]
+    fn parameters(&self, b: usize) -> [&Block; P] {
+        std::array::from_fn(|k| &self.parameters[k][if self.is_uniform[k] { 0 } else { b }])
+    }
+
+    #[inline(always)]
+    fn tend<C: Channel<S, P>, M: Moves>(
+        &self,
+        moves: &M,
+        b: usize,
+        dt_ms: f64,
+    ) -> (OfGates<M::Number, S>, OfGates<M::Number, S>) {
+        moves.tend::<S, P, C>((&self.v[b], &self.v_single[b]), &self.calcium[b], &self.parameters(b), dt_ms)
+    }
+
+    /// Moves the states of a block and adds its conductances and currents.
+    #[inline(always)]
+    fn flow<C: Channel<S, P>, M: Moves>(
+        &mut self,
+        moves: &M,
+        b: usize,
+        limit: &OfGates<M::Number, S>,
+        share: &OfGates<M::Number, S>,
+    ) {
+        // Results stay in buffers of their own until the block is done, so that the compiler knows that nothing overlaps.
+        let (v, e_calcium, p) = (&self.v[b], &self.e_calcium[b], self.parameters(b));
+        let mut s: [Block; S] = std::array::from_fn(|k| self.states[k][b]);
+        let (mut g_new, mut ge_new) = ([0.0; BLOCK], [0.0; BLOCK]);
+        for i in 0..BLOCK {
+            let parameters: [f64; P] = std::array::from_fn(|k| p[k][i]);
+            let moved: [f64; S] = std::array::from_fn(|k| moves.moved(s[k][i], limit[k][i], share[k][i]));
+            let current = C::current(v[i], e_calcium[i], &moved, &parameters);
+            for k in 0..S {
+                s[k][i] = moved[k];
+            }
+            g_new[i] = current.g;
+            ge_new[i] = current.ge;
+        }
+        for k in 0..S {
+            self.states[k][b] = s[k];
+        }
+        self.g[b] = sum(&self.g[b], &g_new);
+        self.ge[b] = sum(&self.ge[b], &ge_new);
+        if C::INFO.carries_calcium {
+            self.g_calcium[b] = sum(&self.g_calcium[b], &g_new);
+            self.ge_calcium[b] = sum(&self.ge_calcium[b], &ge_new);
+        }
+    }
+}
+
 impl<const S: usize, const P: usize, C: Channel<S, P>, M: Moves> Kernel for Step<'_, S, P, C, M> {
     type Output = ();
 
@@ -163,43 +233,42 @@ impl<const S: usize, const P: usize, C: Channel<S, P>, M: Moves> Kernel for Step
         let Step { bank, membrane, stretch, moves } = self;
         let v = blocks(&membrane.v);
         let count = v.len();
-        let (calcium, e_calcium) = (&blocks(&membrane.calcium)[..count], &blocks(&membrane.e_calcium)[..count]);
-        let (g, ge) = (&mut blocks_mut(&mut membrane.g)[..count], &mut blocks_mut(&mut membrane.ge)[..count]);
-        let g_calcium = &mut blocks_mut(&mut membrane.g_calcium)[..count];
-        let ge_calcium = &mut blocks_mut(&mut membrane.ge_calcium)[..count];
-        let parameters: [&[[f64; BLOCK]]; P] = std::array::from_fn(|k| &blocks(&bank.parameters[k])[..count]);
         let mut states = bank.states.iter_mut();
-        let states: [&mut [[f64; BLOCK]]; S] =
-            std::array::from_fn(|_| &mut blocks_mut(states.next().expect("S states"))[..count]);
-        let is_uniform = bank.is_uniform.unwrap_or([false; P]);
-        for b in stretch.blocks.start..stretch.blocks.end.min(count) {
-            // Results stay in buffers of their own until the block is done, so that the compiler knows that nothing
-            // overlaps.
-            let (v, calcium, e_calcium) = (&v[b], &calcium[b], &e_calcium[b]);
-            let p: [&[f64; BLOCK]; P] = std::array::from_fn(|k| &parameters[k][if is_uniform[k] { 0 } else { b }]);
-            let mut s: [[f64; BLOCK]; S] = std::array::from_fn(|k| states[k][b]);
-            let (mut g_new, mut ge_new) = ([0.0; BLOCK], [0.0; BLOCK]);
-            // In three short loops rather than a long one: a processor looks ahead a few hundred instructions, and
-            // finds more independent work in short ones.
-            let (limit, share) = moves.limits_and_shares::<S, P, C>(v, calcium, &p, stretch.dt_ms);
-            for i in 0..BLOCK {
-                let parameters: [f64; P] = std::array::from_fn(|k| p[k][i]);
-                let moved: [f64; S] = std::array::from_fn(|k| moves.moved(s[k][i], limit[k][i], share[k][i]));
-                let current = C::current(v[i], e_calcium[i], &moved, &parameters);
-                for k in 0..S {
-                    s[k][i] = moved[k];
+        let mut arrays: Arrays<'_, S, P> = Arrays {
+            v,
+            v_single: &membrane.v_single.as_chunks::<BLOCK>().0[..count],
+            calcium: &blocks(&membrane.calcium)[..count],
+            e_calcium: &blocks(&membrane.e_calcium)[..count],
+            g: &mut blocks_mut(&mut membrane.g)[..count],
+            ge: &mut blocks_mut(&mut membrane.ge)[..count],
+            g_calcium: &mut blocks_mut(&mut membrane.g_calcium)[..count],
+            ge_calcium: &mut blocks_mut(&mut membrane.ge_calcium)[..count],
+            states: std::array::from_fn(|_| &mut blocks_mut(states.next().expect("S states"))[..count]),
+            parameters: std::array::from_fn(|k| &blocks(&bank.parameters[k])[..count]),
+            is_uniform: bank.is_uniform.unwrap_or([false; P]),
+        };
+        let (start, end, dt_ms) = (stretch.blocks.start, stretch.blocks.end.min(count), stretch.dt_ms);
+        if !M::BY_CHUNKS {
+            for b in start..end {
+                let (limit, mut share) = arrays.tend::<C, M>(&moves, b, dt_ms);
+                for x in &mut share {
+                    moves.shares(x);
                 }
-                g_new[i] = current.g;
-                ge_new[i] = current.ge;
+                arrays.flow::<C, M>(&moves, b, &limit, &share);
             }
-            for k in 0..S {
-                states[k][b] = s[k];
+            return;
+        }
+        let zeros = [[[M::Number::default(); BLOCK]; S]; CHUNK];
+        let (mut limits, mut shares) = (zeros, zeros);
+        for first in (start..end).step_by(CHUNK) {
+            let last = (first + CHUNK).min(end);
+            for b in first..last {
+                (limits[b - first], shares[b - first]) = arrays.tend::<C, M>(&moves, b, dt_ms);
             }
-            g[b] = sum(&g[b], &g_new);
-            ge[b] = sum(&ge[b], &ge_new);
-            if C::INFO.carries_calcium {
-                g_calcium[b] = sum(&g_calcium[b], &g_new);
-                ge_calcium[b] = sum(&ge_calcium[b], &ge_new);
+            // Of the whole chunk, what is left of the one before included: a number of blocks that the compiler knows.
+            moves.shares(shares.as_flattened_mut().as_flattened_mut());
+            for b in first..last {
+                arrays.flow::<C, M>(&moves, b, &limits[b - first], &shares[b - first]);
             }
         }
     }
@@ -223,7 +292,9 @@ mod tests {
         }
         bank.settle(&membrane);
         bank.states_mut().into_iter().flatten().for_each(|state| *state *= 0.5);
-        bank.step(&mut membrane, &Stretch { blocks: 0..COUNT / BLOCK, dt_ms: 0.025, kinetics });
+        let stretch = Stretch { blocks: 0..COUNT / BLOCK, dt_ms: 0.025, kinetics };
+        membrane.prepare(&stretch);
+        bank.step(&mut membrane, &stretch);
         bank.states().iter().map(|s| s.to_vec()).collect()
     }
 

@@ -177,6 +177,7 @@ impl Domain {
                 per_ms,
             });
             let stretch = Stretch { blocks, dt_ms: gates_ms, kinetics };
+            membrane.prepare(&stretch);
             if let Some(pools) = &mut self.pools {
                 pools.step(membrane, &self.v_mid, &stretch);
                 membrane.g_calcium[part.clone()].fill(0.0);

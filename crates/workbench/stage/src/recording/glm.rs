@@ -145,9 +145,9 @@ impl Kind for SpikeGlm {
             if context.progress.cancelled() {
                 return Err(StageError::Interrupted);
             }
-            let (names, design, rough) = design(&recording, p, &counts, &model.terms)?;
-            let penalty =
-                (model.ridge > 0.0 || rough.iter().any(|v| *v != 0.0)).then(|| ridge(&design, model.ridge) + rough);
+            let Design { names, columns: design, roughness } = design(&recording, p, &counts, &model.terms)?;
+            let penalised = model.ridge > 0.0 || roughness.iter().any(|v| *v != 0.0);
+            let penalty = penalised.then(|| ridge(&design, model.ridge) + roughness);
             let found = fit(design.view(), &counts, family, penalty.as_ref())
                 .map_err(|e| StageError::Failed(format!("model `{}`: {e}", model.name)))?;
             let expected = found.predict(design.view()).map_err(failed)?;
@@ -199,13 +199,16 @@ fn bin_spikes(recording: &Recording, p: &SpikeGlmParameters) -> Result<Vec<f64>,
     Ok(counts)
 }
 
-/// Names of the columns, the columns, and the cost of their roughness (columns x columns).
-fn design(
-    recording: &Recording,
-    p: &SpikeGlmParameters,
-    counts: &[f64],
-    terms: &[Term],
-) -> Result<(Vec<String>, Array2<f64>, Array2<f64>), StageError> {
+struct Design {
+    /// Of the columns.
+    names: Vec<String>,
+    /// (bins, columns).
+    columns: Array2<f64>,
+    /// Cost of the roughness of the coefficients, (columns, columns).
+    roughness: Array2<f64>,
+}
+
+fn design(recording: &Recording, p: &SpikeGlmParameters, counts: &[f64], terms: &[Term]) -> Result<Design, StageError> {
     let column = |name: &String| -> Result<Vec<f64>, StageError> {
         let found = signal(recording, name)?;
         if found.times_s.len() != counts.len() {
@@ -258,7 +261,8 @@ fn design(
         blocks.push(block);
     }
     let views: Vec<_> = blocks.iter().map(|b| b.view()).collect();
-    Ok((names, concatenate(Axis(1), &views).map_err(failed)?, block_diagonal(&penalties)))
+    let columns = concatenate(Axis(1), &views).map_err(failed)?;
+    Ok(Design { names, columns, roughness: block_diagonal(&penalties) })
 }
 
 fn range_of(values: &[f64]) -> (f64, f64) {
