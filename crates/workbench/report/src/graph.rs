@@ -8,11 +8,11 @@ use rheobase_pipeline::plan::{Plan, PlanNode};
 const BOX_HEIGHT: usize = 42;
 const GAP: usize = 56;
 const ROW: usize = 58;
-/// Width of a letter of a name in px, and the longest name that is not cut.
-const LETTER: usize = 7;
+/// Width of a letter of a name in px, bold and in a wide font, and the longest name that is not cut.
+const LETTER: usize = 8;
 const LETTERS: usize = 34;
 /// Width of a letter of a kind in px.
-const KIND_LETTER: usize = 6;
+const KIND_LETTER: usize = 7;
 
 /// The graph of a plan's first variant as SVG; boxes link to the sections of the report.
 pub fn pipeline_graph(plan: &Plan) -> String {
