@@ -19,6 +19,8 @@
 //! descending order, and each singular or eigenvector has its largest component positive, so signs are reproducible.
 
 mod error;
+// With LAPACK it is what the tests compare with.
+#[cfg_attr(feature = "lapack", allow(dead_code))]
 mod faer_backend;
 #[cfg(feature = "lapack")]
 mod lapack_backend;
