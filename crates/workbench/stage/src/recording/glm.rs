@@ -1,59 +1,22 @@
 //! Nested generalised linear models of a unit's spikes.
 
-use ndarray::{Array2, Axis, concatenate};
+mod terms;
+
+use ndarray::Array2;
 use rheobase_core::special::chi_squared_tail;
 use rheobase_core::{Estimate, Interval};
 use rheobase_data::Table;
 use rheobase_data::recording::Recording;
 use rheobase_pipeline::{Complaint, Context, Input, Outcome, OutputInfo, Role, StageError};
 use rheobase_receptive_field::glm::rescaling::{Rescaled, time_rescaling};
-use rheobase_receptive_field::glm::{Family, GlmFit, basis, fit};
+use rheobase_receptive_field::glm::{Family, GlmFit, fit};
 use rheobase_report::figure::{Chart, Marks, Series};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::kind::{Kind, complaint, failed, main_output};
 use crate::recording::{Recorded, load, signal, unit};
-
-/// A term of a model.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
-pub enum Term {
-    /// Powers 1 to `degree` of a signal.
-    Polynomial {
-        /// Name of the signal.
-        signal: String,
-        /// Highest power.
-        degree: usize,
-    },
-    /// Cubic splines of a signal over its range; the first of them is left out, since they sum to 1.
-    Spline {
-        /// Name of the signal.
-        signal: String,
-        /// Number of splines.
-        count: usize,
-        /// After so much the signal is the same again (an angle, a phase): the splines close into a ring. None if it does not repeat.
-        #[serde(default)]
-        period: Option<f64>,
-        /// Cost of roughness: this / 2 times the sum of squared second differences of neighbouring splines' coefficients is taken off
-        /// the log-likelihood.
-        #[serde(default)]
-        #[schemars(range(min = 0.0))]
-        roughness: f64,
-    },
-    /// 1 while the signal rises, else 0.
-    Rising {
-        /// Name of the signal.
-        signal: String,
-    },
-    /// The unit's own spikes up to some bins back, through raised cosines over log time.
-    History {
-        /// Bins back.
-        bins: usize,
-        /// Number of cosines.
-        count: usize,
-    },
-}
+use terms::{Design, Term};
 
 /// A model.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -145,7 +108,8 @@ impl Kind for SpikeGlm {
             if context.progress.cancelled() {
                 return Err(StageError::Interrupted);
             }
-            let Design { names, columns: design, roughness } = design(&recording, p, &counts, &model.terms)?;
+            let Design { names, columns: design, roughness } =
+                Design::new(&recording, &p.clock, &counts, &model.terms)?;
             let penalised = model.ridge > 0.0 || roughness.iter().any(|v| *v != 0.0);
             let penalty = penalised.then(|| ridge(&design, model.ridge) + roughness);
             let found = fit(design.view(), &counts, family, penalty.as_ref())
@@ -197,89 +161,6 @@ fn bin_spikes(recording: &Recording, p: &SpikeGlmParameters) -> Result<Vec<f64>,
         counts[bin.min(clock.len() - 1)] += 1.0;
     }
     Ok(counts)
-}
-
-struct Design {
-    /// Of the columns.
-    names: Vec<String>,
-    /// (bins, columns).
-    columns: Array2<f64>,
-    /// Cost of the roughness of the coefficients, (columns, columns).
-    roughness: Array2<f64>,
-}
-
-fn design(recording: &Recording, p: &SpikeGlmParameters, counts: &[f64], terms: &[Term]) -> Result<Design, StageError> {
-    let column = |name: &String| -> Result<Vec<f64>, StageError> {
-        let found = signal(recording, name)?;
-        if found.times_s.len() != counts.len() {
-            return Err(StageError::Failed(format!(
-                "signal `{name}` has {} samples, the clock `{}` has {}; they must be sampled together",
-                found.times_s.len(),
-                p.clock,
-                counts.len()
-            )));
-        }
-        Ok(found.values.column(0).to_vec())
-    };
-    let mut names = Vec::new();
-    let mut blocks = Vec::new();
-    let mut penalties: Vec<Array2<f64>> = Vec::new();
-    for term in terms {
-        let block = match term {
-            Term::Polynomial { signal, degree } => {
-                names.extend((1..=*degree).map(|k| if k == 1 { signal.clone() } else { format!("{signal}^{k}") }));
-                basis::polynomial(&column(signal)?, *degree).map_err(failed)?
-            }
-            Term::Spline { signal, count, period, roughness } => {
-                let values = column(signal)?;
-                names.extend((1..*count).map(|k| format!("{signal} spline {k}")));
-                let all = match period {
-                    Some(period) => basis::cyclic_b_spline(&values, *period, *count),
-                    None => basis::b_spline(&values, range_of(&values), *count),
-                };
-                // The first function's coefficient is 0, so its row and column of the penalty fall away.
-                let rough = basis::roughness(*count, *roughness, period.is_some());
-                penalties.push(rough.slice(ndarray::s![1.., 1..]).to_owned());
-                all.map_err(failed)?.slice(ndarray::s![.., 1..]).to_owned()
-            }
-            Term::Rising { signal } => {
-                let values = column(signal)?;
-                names.push(format!("rising {signal}"));
-                let last = values.len() - 1;
-                Array2::from_shape_fn((values.len(), 1), |(t, _)| {
-                    f64::from(u8::from(t < last && values[t + 1] > values[t]))
-                })
-            }
-            Term::History { bins, count } => {
-                names.extend((0..*count).map(|k| format!("history {k}")));
-                basis::history(counts, &basis::raised_cosine_log(*bins, *count).map_err(failed)?).map_err(failed)?
-            }
-        };
-        if penalties.len() == blocks.len() {
-            penalties.push(Array2::zeros((block.ncols(), block.ncols())));
-        }
-        blocks.push(block);
-    }
-    let views: Vec<_> = blocks.iter().map(|b| b.view()).collect();
-    let columns = concatenate(Axis(1), &views).map_err(failed)?;
-    Ok(Design { names, columns, roughness: block_diagonal(&penalties) })
-}
-
-fn range_of(values: &[f64]) -> (f64, f64) {
-    values.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), &v| (low.min(v), high.max(v)))
-}
-
-/// Square matrices along the diagonal of one.
-fn block_diagonal(parts: &[Array2<f64>]) -> Array2<f64> {
-    let size = parts.iter().map(Array2::nrows).sum();
-    let mut whole = Array2::zeros((size, size));
-    let mut at = 0;
-    for part in parts {
-        let end = at + part.nrows();
-        whole.slice_mut(ndarray::s![at..end, at..end]).assign(part);
-        at = end;
-    }
-    whole
 }
 
 /// Shrinkage that is the same for every column once it is standardised.
@@ -400,7 +281,7 @@ fn rate_figure(
     const BINS: usize = 40;
     let clock = signal(recording, &p.clock)?;
     let values = clock.values.column(0);
-    let (low, high) = range_of(&values.to_vec());
+    let (low, high) = terms::range_of(&values.to_vec());
     if high <= low {
         return Ok(());
     }
