@@ -7,7 +7,7 @@ use crate::error::{POSITIVE, require_range};
 use crate::mechanism::{Bank, CalciumPool, DescribedChannel, MechanismEntry, ParameterInfo, find};
 use crate::morphology::Morphology;
 use crate::region::{Places, location};
-use crate::{Error, Result};
+use crate::{Error, Result, Settings};
 
 /// A parameter of a region: the same everywhere, or a formula over the place (see [`crate::region`]).
 #[derive(Debug, Clone, PartialEq)]
@@ -133,7 +133,8 @@ impl Inserted {
     }
 
     /// The bank for these compartments, conductances scaled to uS.
-    pub(crate) fn bank(&self, compartments: &[usize], areas_um2: &[f64], lanes: usize) -> Box<dyn Bank> {
+    pub(crate) fn bank(&self, compartments: &[usize], areas_um2: &[f64], settings: &Settings) -> Box<dyn Bank> {
+        let lanes = settings.lanes;
         let names = self.parameter_names();
         let columns: Vec<Vec<f64>> = (0..names.len())
             .map(|k| {
@@ -144,7 +145,7 @@ impl Inserted {
             })
             .collect();
         match &self.kind {
-            Kind::Known(entry) => (entry.make)(columns, lanes),
+            Kind::Known(entry) => (entry.make)(columns, lanes, settings.kinetics),
             Kind::Described(channel) => channel.make(&columns, lanes),
         }
     }

@@ -76,6 +76,7 @@ pub mod morphology;
 pub mod plasticity;
 pub mod rallpack;
 pub mod region;
+mod runs;
 pub mod simulation;
 pub mod skeleton;
 pub mod solver;

@@ -7,7 +7,7 @@ use rheobase_dendrite::mechanism::CalciumPool;
 use rheobase_dendrite::morphology::{ball_and_stick, star};
 use rheobase_dendrite::simulation::{Current, Link, Network, Probe, Snapshot};
 use rheobase_dendrite::synapse::{Receptor, ShortTermPlasticity};
-use rheobase_dendrite::{Cell, Discretisation, Error, Method, Settings, Simulation};
+use rheobase_dendrite::{Cell, Discretisation, Error, Kinetics, Method, Settings, Simulation};
 
 /// A soma with sodium, potassium and calcium channels, a pool and a calcium-activated current, and a dendrite.
 fn active_cell() -> Cell {
@@ -23,8 +23,11 @@ fn active_cell() -> Cell {
 }
 
 fn driven(cell: &Cell, lanes: usize, dt_ms: f64, method: Method) -> Simulation {
-    let mut simulation =
-        Simulation::new(cell, Settings { dt_ms, method, v_init_mv: -68.0, lanes, ..Settings::default() }).unwrap();
+    driven_with(cell, Settings { dt_ms, method, lanes, ..Settings::default() })
+}
+
+fn driven_with(cell: &Cell, settings: Settings) -> Simulation {
+    let mut simulation = Simulation::new(cell, Settings { v_init_mv: -68.0, ..settings }).unwrap();
     let site = cell.at("dend[0](0.7)").unwrap();
     let step = Current::Step { start_ms: 1.0, duration_ms: 20.0, amplitude_na: 0.1 };
     simulation.inject(cell.at("soma(0.5)").unwrap(), None, step).unwrap();
@@ -174,30 +177,39 @@ fn a_network_gives_the_same_bytes_on_any_number_of_threads() {
 #[test]
 fn a_snapshot_resumes_exactly_with_events_in_flight() {
     let cell = active_cell();
-    let build = || {
-        let mut simulation = driven(&cell, 2, 0.025, Method::CrankNicolson);
-        let soma = cell.at("soma(0.5)").unwrap();
-        let detector = simulation.detect_spikes(soma, -20.0).unwrap();
-        let plasticity = ShortTermPlasticity::new(0.4, 100.0, 50.0).unwrap();
-        simulation.connect(detector, 0, 3.0, 4.0, Some(plasticity)).unwrap();
-        simulation.record(Probe::Voltage(soma)).unwrap();
-        simulation.send(0, 1, 2.0, 40.0).unwrap();
-        simulation.send(0, 1, 24.0, 40.0).unwrap();
-        simulation
-    };
-    let mut straight = build();
-    straight.run_until(40.0).unwrap();
-    let mut first = build();
-    first.run_until(26.3).unwrap();
-    let text = serde_json::to_string(&first.snapshot()).unwrap();
-    let snapshot: Snapshot = serde_json::from_str(&text).unwrap();
-    let mut second = build();
-    second.restore(&snapshot).unwrap();
-    second.run_until(40.0).unwrap();
-    assert!(straight.spikes_ms(0, 1).len() > 1);
-    assert_eq!(straight.snapshot(), second.snapshot());
-    let mut other = Simulation::new(&cell, Settings::default()).unwrap();
-    assert!(matches!(other.restore(&snapshot), Err(Error::Snapshot(_))));
+    for kinetics in [Kinetics::Double, Kinetics::Single] {
+        let build = || {
+            let mut simulation = driven_with(&cell, Settings { lanes: 2, kinetics, ..Settings::default() });
+            let soma = cell.at("soma(0.5)").unwrap();
+            let detector = simulation.detect_spikes(soma, -20.0).unwrap();
+            let plasticity = ShortTermPlasticity::new(0.4, 100.0, 50.0).unwrap();
+            simulation.connect(detector, 0, 3.0, 4.0, Some(plasticity)).unwrap();
+            simulation.record(Probe::Voltage(soma)).unwrap();
+            simulation.send(0, 1, 2.0, 40.0).unwrap();
+            simulation.send(0, 1, 24.0, 40.0).unwrap();
+            simulation
+        };
+        let mut straight = build();
+        straight.run_until(40.0).unwrap();
+        let mut first = build();
+        first.run_until(26.3).unwrap();
+        let text = serde_json::to_string(&first.snapshot()).unwrap();
+        let snapshot: Snapshot = serde_json::from_str(&text).unwrap();
+        let mut second = build();
+        second.restore(&snapshot).unwrap();
+        second.run_until(40.0).unwrap();
+        assert!(straight.spikes_ms(0, 1).len() > 1);
+        assert_eq!(straight.snapshot(), second.snapshot());
+        let mut other = Simulation::new(&cell, Settings::default()).unwrap();
+        assert!(matches!(other.restore(&snapshot), Err(Error::Snapshot(_))));
+    }
+}
+
+#[test]
+fn a_gradient_through_kinetics_with_24_bits_is_refused() {
+    let mut simulation = driven_with(&active_cell(), Settings { kinetics: Kinetics::Single, ..Settings::default() });
+    let refused = simulation.gradient(1.0, &[0], &|trace| (0.0, trace.to_vec())).err().unwrap().to_string();
+    assert!(refused.contains("24 bits"), "{refused}");
 }
 
 #[test]

@@ -67,6 +67,10 @@ pub struct Membrane {
     pub g: Vec<f64>,
     /// Sum of g E in nA.
     pub ge: Vec<f64>,
+    /// What kinetics with 24 bits add to `g`.
+    pub g_single: Vec<f32>,
+    /// What kinetics with 24 bits add to `ge`.
+    pub ge_single: Vec<f32>,
     /// Calcium concentration in mM.
     pub calcium: Vec<f64>,
     /// Reversal potential of calcium in mV.
@@ -86,6 +90,8 @@ impl Membrane {
             v_single: vec![0.0; size],
             g: vec![0.0; size],
             ge: vec![0.0; size],
+            g_single: vec![0.0; size],
+            ge_single: vec![0.0; size],
             calcium: vec![5e-5; size],
             e_calcium: vec![e_calcium_mv; size],
             g_calcium: vec![0.0; size],
@@ -98,28 +104,42 @@ impl Membrane {
 const KINETIC_LIMIT_MV: f64 = 150.0;
 
 impl Membrane {
-    /// Rounds the voltages of a stretch for kinetics with 24 bits, once for all mechanisms; to be called before their steps.
+    /// Makes a stretch ready for kinetics with 24 bits, once for all mechanisms before their steps: rounded voltages, empty sums.
     ///
     /// Products of two exponentials stay finite within +-150 mV, and every gate has long come to its end there.
     pub fn prepare(&mut self, stretch: &Stretch) {
         if stretch.kinetics == Kinetics::Single {
             let part = stretch.blocks.start * BLOCK..stretch.blocks.end * BLOCK;
-            vectorised(Narrow(&self.v[part.clone()], &mut self.v_single[part]));
+            vectorised(Prepare {
+                v: &self.v[part.clone()],
+                v_single: &mut self.v_single[part.clone()],
+                g_single: &mut self.g_single[part.clone()],
+                ge_single: &mut self.ge_single[part],
+            });
         }
     }
 }
 
-struct Narrow<'a>(&'a [f64], &'a mut [f32]);
+struct Prepare<'a> {
+    v: &'a [f64],
+    v_single: &'a mut [f32],
+    g_single: &'a mut [f32],
+    ge_single: &'a mut [f32],
+}
 
-impl Kernel for Narrow<'_> {
+impl Kernel for Prepare<'_> {
     type Output = ();
 
     #[inline(always)]
     fn run(self) {
-        for (from, to) in self.0.iter().zip(self.1) {
-            let v = if *from > KINETIC_LIMIT_MV { KINETIC_LIMIT_MV } else { *from };
+        let n = self.v.len();
+        let (v_single, g, ge) = (&mut self.v_single[..n], &mut self.g_single[..n], &mut self.ge_single[..n]);
+        for i in 0..n {
+            let v = if self.v[i] > KINETIC_LIMIT_MV { KINETIC_LIMIT_MV } else { self.v[i] };
             let v = if v < -KINETIC_LIMIT_MV { -KINETIC_LIMIT_MV } else { v };
-            *to = v as f32;
+            v_single[i] = v as f32;
+            g[i] = 0.0;
+            ge[i] = 0.0;
         }
     }
 }
@@ -176,15 +196,19 @@ pub trait Bank: Send + Sync {
     /// Puts every gate at its steady state.
     fn settle(&mut self, membrane: &Membrane);
 
-    /// Moves the gates at the membrane's voltage, then adds conductances and currents. A bank may take
+    /// Moves the gates at the membrane's voltage, then adds conductances and currents, to the sums with 53 or with 24 bits. A bank may take
     /// [`Kinetics::Single`] for a permission and compute with 53 bits.
     fn step(&mut self, membrane: &mut Membrane, stretch: &Stretch);
 
-    /// States, one list of shape (compartments, lanes) each.
-    fn states(&self) -> Vec<&[f64]>;
+    /// A state at a place in the arrays, shape (compartments, lanes).
+    fn state(&self, which: usize, index: usize) -> f64;
 
-    /// The same, to be written.
-    fn states_mut(&mut self) -> Vec<&mut Vec<f64>>;
+    /// All that a bank remembers from step to step: its states, one list of shape (compartments, lanes) each; with kinetics of 24 bits what
+    /// rounding has left follows each.
+    fn memory(&self) -> Vec<Vec<f64>>;
+
+    /// Takes what [`Bank::memory`] gave.
+    fn remember(&mut self, memory: &[Vec<f64>]);
 
     /// Whether its current is part of the calcium current.
     fn carries_calcium(&self) -> bool;
@@ -221,4 +245,9 @@ pub(crate) fn blocks(values: &[f64]) -> &[Block] {
 #[inline(always)]
 pub(crate) fn blocks_mut(values: &mut [f64]) -> &mut [Block] {
     values.as_chunks_mut::<BLOCK>().0
+}
+
+#[inline(always)]
+pub(crate) fn sum(a: &Block, b: &Block) -> Block {
+    std::array::from_fn(|i| a[i] + b[i])
 }

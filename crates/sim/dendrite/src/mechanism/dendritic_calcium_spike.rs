@@ -7,7 +7,7 @@
 //! source names no moment).
 
 use super::bank::{BLOCK, Bank, Membrane, Stretch, padded};
-use super::{MechanismEntry, MechanismInfo, ParameterInfo, factor, voltage};
+use super::{Kinetics, MechanismEntry, MechanismInfo, ParameterInfo, factor, voltage};
 
 const INFO: MechanismInfo = MechanismInfo {
     name: "dendritic-calcium-spike",
@@ -41,7 +41,7 @@ const KEPT_FROM: f64 = 0.05;
 /// Both logistic curves begin here.
 const FIRST: f64 = 0.001;
 
-fn make(parameters: Vec<Vec<f64>>, lanes: usize) -> Box<dyn Bank> {
+fn make(parameters: Vec<Vec<f64>>, lanes: usize, _: Kinetics) -> Box<dyn Bank> {
     let spread = |values: &Vec<f64>| padded(values.iter().flat_map(|&v| std::iter::repeat_n(v, lanes)).collect());
     let parameters: Vec<Vec<f64>> = parameters.iter().map(spread).collect();
     let size = parameters[0].len();
@@ -96,12 +96,16 @@ impl Bank for DendriticCalciumSpike {
         }
     }
 
-    fn states(&self) -> Vec<&[f64]> {
-        self.states.iter().map(Vec::as_slice).collect()
+    fn state(&self, which: usize, index: usize) -> f64 {
+        self.states[which][index]
     }
 
-    fn states_mut(&mut self) -> Vec<&mut Vec<f64>> {
-        self.states.iter_mut().collect()
+    fn memory(&self) -> Vec<Vec<f64>> {
+        self.states.to_vec()
+    }
+
+    fn remember(&mut self, memory: &[Vec<f64>]) {
+        self.states.iter_mut().zip(memory).for_each(|(own, saved)| own.clone_from(saved));
     }
 
     fn carries_calcium(&self) -> bool {

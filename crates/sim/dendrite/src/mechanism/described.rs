@@ -222,12 +222,16 @@ impl Bank for DescribedBank {
         vectorised(Step { bank: self, membrane, stretch });
     }
 
-    fn states(&self) -> Vec<&[f64]> {
-        self.states.iter().map(Vec::as_slice).collect()
+    fn state(&self, which: usize, index: usize) -> f64 {
+        self.states[which][index]
     }
 
-    fn states_mut(&mut self) -> Vec<&mut Vec<f64>> {
-        self.states.iter_mut().collect()
+    fn memory(&self) -> Vec<Vec<f64>> {
+        self.states.to_vec()
+    }
+
+    fn remember(&mut self, memory: &[Vec<f64>]) {
+        self.states.iter_mut().zip(memory).for_each(|(own, saved)| own.clone_from(saved));
     }
 
     fn carries_calcium(&self) -> bool {

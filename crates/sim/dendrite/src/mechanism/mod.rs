@@ -16,7 +16,8 @@ mod described;
 mod fitzhugh_nagumo;
 mod hay;
 mod hodgkin_huxley;
-mod moves;
+mod step_in_double;
+mod step_in_single;
 
 pub(crate) use bank::{BLOCK, padded};
 pub use bank::{Bank, Channel, Current, Gate, Membrane, Pullback, StepRecord, Stretch};
@@ -30,16 +31,17 @@ use serde::{Deserialize, Serialize};
 use crate::math::Real;
 use crate::{Error, Result};
 
-/// With how many bits kinetics are computed: rates of gates, magnesium block and the reversal potential of calcium.
-/// States, currents, voltages and the cable always have 53.
+/// With how many bits membranes are computed: gates and their rates, conductances and currents, receptors and their magnesium block, and the
+/// reversal potential of calcium. Voltages, concentrations, capacitance, leak and the cable always have 53.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kinetics {
     /// 53 bits, as NEURON.
     #[default]
     Double,
-    /// 24 bits: rates are rounded to some 1e-7 of their value, far less than the step's own error, and vectors hold twice
-    /// as many. Mechanisms given as text, and the dendritic calcium spike, keep 53.
+    /// 24 bits: rates and currents are rounded to some 1e-7 of their value, far less than the step's own error, and vectors hold twice
+    /// as many. What rounding leaves of a gate enters its next step, so that slow gates lose nothing. Mechanisms given as text, and the
+    /// dendritic calcium spike, keep 53.
     Single,
 }
 
@@ -96,7 +98,7 @@ pub struct MechanismInfo {
 }
 
 /// Makes a [`Bank`] from values of shape (parameters, compartments).
-pub type BankMaker = fn(parameters: Vec<Vec<f64>>, lanes: usize) -> Box<dyn Bank>;
+pub type BankMaker = fn(parameters: Vec<Vec<f64>>, lanes: usize, kinetics: Kinetics) -> Box<dyn Bank>;
 
 /// A known mechanism.
 pub struct MechanismEntry {

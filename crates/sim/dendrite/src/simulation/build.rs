@@ -6,6 +6,7 @@ use super::{Current, Domain, KINETIC, PlacedGraded, Settings, Simulation, Synaps
 use crate::cell::Cell;
 use crate::error::require_range;
 use crate::mechanism::{Membrane, Pools, padded};
+use crate::runs::runs;
 use crate::solver::{CableTree, Elimination, LANES};
 use crate::synapse::{GradedSynapse, KineticBank, KineticReceptor, Receptor, ReceptorBank};
 use crate::{Error, Result};
@@ -26,7 +27,7 @@ impl Simulation {
         let ra: Vec<f64> = cell.cable.iter().map(|c| c.ra_ohm_cm).collect();
         let tree = CableTree::new(cell.morphology(), cell.compartments(), &ra)?;
         let lanes = settings.lanes;
-        let (domains, home) = domains(cell, &tree, lanes, settings.v_init_mv);
+        let (domains, home) = domains(cell, &tree, &settings);
         let mut has_membrane = vec![false; tree.len()];
         tree.node_of.iter().for_each(|&node| has_membrane[node as usize] = true);
         let mut simulation = Self {
@@ -247,7 +248,7 @@ impl Simulation {
 }
 
 /// Groups compartments by their mechanisms, so that each group is worked on as a whole.
-fn domains(cell: &Cell, tree: &CableTree, lanes: usize, v_init_mv: f64) -> (Vec<Domain>, Vec<(usize, usize)>) {
+fn domains(cell: &Cell, tree: &CableTree, settings: &Settings) -> (Vec<Domain>, Vec<(usize, usize)>) {
     let count = cell.compartments().len();
     let mut by_node: Vec<usize> = (0..count).collect();
     by_node.sort_by_key(|&i| tree.node_of[i]);
@@ -273,13 +274,14 @@ fn domains(cell: &Cell, tree: &CableTree, lanes: usize, v_init_mv: f64) -> (Vec<
         .enumerate()
         .map(|(d, (_, members))| {
             members.iter().enumerate().for_each(|(k, &i)| home[i] = (d, k));
-            domain(cell, tree, &areas, members, lanes, v_init_mv)
+            domain(cell, tree, &areas, members, settings)
         })
         .collect();
     (domains, home)
 }
 
-fn domain(cell: &Cell, tree: &CableTree, areas: &[f64], members: Vec<usize>, lanes: usize, v_init_mv: f64) -> Domain {
+fn domain(cell: &Cell, tree: &CableTree, areas: &[f64], members: Vec<usize>, settings: &Settings) -> Domain {
+    let (lanes, v_init_mv) = (settings.lanes, settings.v_init_mv);
     let spread = |value: &dyn Fn(usize) -> f64| -> Vec<f64> {
         padded(members.iter().flat_map(|&i| std::iter::repeat_n(value(i), lanes)).collect())
     };
@@ -303,14 +305,21 @@ fn domain(cell: &Cell, tree: &CableTree, areas: &[f64], members: Vec<usize>, lan
             kept: (0.0, vec![]),
         }
     });
+    let nodes: Vec<u32> = members.iter().map(|&i| tree.node_of[i]).collect();
     Domain {
-        in_order: members.iter().enumerate().all(|(k, &i)| tree.node_of[i] as usize == k),
-        nodes: members.iter().map(|&i| tree.node_of[i]).collect(),
+        runs: runs(&nodes),
+        nodes,
+        axial: spread(&|i| tree.axial_sum_us[tree.node_of[i] as usize]),
         // uF/cm2 um2 = 1e-5 nF; S/cm2 um2 = 1e-2 uS.
         capacitance: spread(&|i| 1e-5 * cell.cable[i].cm_uf_cm2 * areas[i]),
         leak: spread(&|i| 1e-2 * cell.cable[i].g_leak_s_per_cm2 * areas[i]),
         leak_current: spread(&|i| 1e-2 * cell.cable[i].g_leak_s_per_cm2 * areas[i] * cell.cable[i].e_leak_mv),
-        banks: cell.inserted.iter().filter(|m| m.is_in(members[0])).map(|m| m.bank(&members, areas, lanes)).collect(),
+        banks: cell
+            .inserted
+            .iter()
+            .filter(|m| m.is_in(members[0]))
+            .map(|m| m.bank(&members, areas, settings))
+            .collect(),
         v_mid: membrane.v.clone(),
         membrane,
         pools,

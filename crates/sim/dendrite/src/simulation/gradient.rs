@@ -8,7 +8,7 @@
 
 use super::events::Event;
 use super::{Method, Simulation, Snapshot};
-use crate::mechanism::StepRecord;
+use crate::mechanism::{Kinetics, StepRecord};
 use crate::{Error, Result};
 
 /// A loss: takes the voltages of the watched compartments, shape (compartments, steps + 1), and returns its value and its
@@ -65,8 +65,8 @@ impl Simulation {
     /// The simulation itself returns to where it was.
     ///
     /// # Errors
-    /// If there is more than one lane, or something without a derivative: kinetic and graded synapses, gap junctions,
-    /// voltage clamps, connections within the cell.
+    /// If there is more than one lane, or something without a derivative: kinetics with 24 bits, kinetic and graded synapses, gap
+    /// junctions, voltage clamps, connections within the cell.
     pub fn gradient(&mut self, stop_ms: f64, watched: &[usize], loss: &Loss<'_>) -> Result<Gradient> {
         self.check_differentiable(watched)?;
         let steps = ((stop_ms - self.time_ms) / self.settings.dt_ms).round().max(0.0) as usize;
@@ -107,6 +107,7 @@ impl Simulation {
         watched.iter().try_for_each(|&w| self.check_place(w, None).map(|_| ()))?;
         let obstacle = [
             (self.settings.lanes != 1, "more than one lane"),
+            (self.settings.kinetics == Kinetics::Single, "kinetics with 24 bits"),
             (!self.kinetic.is_empty(), "kinetic synapses"),
             (!self.graded.is_empty(), "graded synapses"),
             (!self.gaps.is_empty(), "gap junctions"),
@@ -141,7 +142,7 @@ impl Simulation {
             states: self
                 .domains
                 .iter()
-                .map(|d| d.banks.iter().map(|b| vec![0.0; b.states().len() * d.nodes.len()]).collect())
+                .map(|d| d.banks.iter().map(|b| vec![0.0; b.state_names().len() * d.nodes.len()]).collect())
                 .collect(),
             calcium: self.domains.iter().map(|d| std::array::from_fn(|_| vec![0.0; d.nodes.len()])).collect(),
             receptors: self.receptors.iter().map(|bank| [(); 2].map(|()| vec![0.0; bank.len()])).collect(),
@@ -165,7 +166,7 @@ impl Simulation {
                 .domains
                 .iter()
                 .map(|d| DomainRecord {
-                    old: d.banks.iter().map(|b| b.states().iter().map(|s| s.to_vec()).collect()).collect(),
+                    old: d.banks.iter().map(|b| b.memory()).collect(),
                     calcium: vec![],
                     e_calcium: vec![],
                     before: [d.membrane.g_calcium.clone(), d.membrane.ge_calcium.clone(), d.v_mid.clone()],

@@ -12,6 +12,7 @@
 mod adaptive;
 mod build;
 mod clamp;
+mod domain;
 mod events;
 mod gradient;
 mod impedance;
@@ -31,10 +32,11 @@ pub use snapshot::Snapshot;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::mechanism::{Bank, Kinetics, Membrane, Pools};
+use crate::mechanism::Kinetics;
 use crate::solver::{CableTree, Elimination};
 use crate::synapse::{GradedSynapse, KineticBank, ReceptorBank};
 use clamp::PlacedClamps;
+use domain::Domain;
 use events::{Connection, Detector, Event, Queue};
 use probe::Recording;
 
@@ -69,24 +71,6 @@ impl Default for Settings {
     fn default() -> Self {
         Self { dt_ms: 0.025, method: Method::default(), v_init_mv: -65.0, lanes: 1, kinetics: Kinetics::default() }
     }
-}
-
-/// Compartments with the same mechanisms, and those mechanisms.
-struct Domain {
-    /// Node of each compartment.
-    nodes: Vec<u32>,
-    compartments: Vec<usize>,
-    /// Whether these are the first nodes, in order.
-    in_order: bool,
-    membrane: Membrane,
-    /// Capacitance in nF, leak conductance in uS, leak current in nA; shape (compartments, lanes).
-    capacitance: Vec<f64>,
-    leak: Vec<f64>,
-    leak_current: Vec<f64>,
-    banks: Vec<Box<dyn Bank>>,
-    pools: Option<Pools>,
-    /// Voltage at the middle of the last step, for the calcium current.
-    v_mid: Vec<f64>,
 }
 
 /// Place of the bank of kinetic receptors, which are all in one.

@@ -168,7 +168,7 @@ impl Simulation {
         match *source {
             Source::Node(node) => self.v[node * lanes + lane],
             Source::State { domain, bank, state, place } => {
-                self.domains[domain].banks[bank].states()[state][place * lanes + lane]
+                self.domains[domain].banks[bank].state(state, place * lanes + lane)
             }
             Source::Calcium { domain, place } => self.domains[domain].membrane.calcium[place * lanes + lane],
             Source::CalciumCurrent { domain, place } => {

@@ -41,7 +41,7 @@ impl Simulation {
                 .domains
                 .iter()
                 .map(|d| DomainState {
-                    banks: d.banks.iter().map(|b| b.states().iter().map(|s| s.to_vec()).collect()).collect(),
+                    banks: d.banks.iter().map(|b| b.memory()).collect(),
                     calcium: [
                         &d.membrane.calcium,
                         &d.membrane.e_calcium,
@@ -101,9 +101,7 @@ impl Simulation {
         self.v.clone_from(&snapshot.v);
         for (domain, state) in self.domains.iter_mut().zip(&snapshot.domains) {
             for (bank, states) in domain.banks.iter_mut().zip(&state.banks) {
-                for (own, saved) in bank.states_mut().into_iter().zip(states) {
-                    own.clone_from(saved);
-                }
+                bank.remember(states);
             }
             let m = &mut domain.membrane;
             let own = [&mut m.calcium, &mut m.e_calcium, &mut m.g_calcium, &mut m.ge_calcium];

@@ -1,9 +1,8 @@
 //! One step in time.
 
 use super::clamp::lanes_of;
-use super::{Domain, Method, Simulation};
+use super::{Method, Simulation};
 use crate::math::logistic;
-use crate::mechanism::{BLOCK, Kinetics, Stretch};
 use crate::solver::solve_with_factors;
 use crate::vectorised::{Kernel, vectorised};
 use crate::{Error, Result};
@@ -86,8 +85,7 @@ impl Simulation {
         }
         for domain in &mut self.domains {
             domain.assemble(&self.v, lanes, per_ms, gates_ms, self.settings.kinetics);
-            let axial = &self.tree.axial_sum_us;
-            domain.scatter(axial, lanes, (!keep_matrix).then_some(diagonal.as_mut_slice()), right);
+            domain.scatter(lanes, self.settings.kinetics, (!keep_matrix).then_some(diagonal.as_mut_slice()), right);
         }
         for bank in &mut self.receptors {
             bank.assemble(&self.v, diagonal, right);
@@ -146,154 +144,8 @@ impl Simulation {
     }
 }
 
-/// Blocks of a domain that go through all its mechanisms together: 2 kB of each array.
-const BLOCKS_AT_ONCE: usize = 16;
-
 /// Beyond this a voltage is taken for a failure of the simulation.
 const LIMIT_MV: f64 = 1e4;
-
-impl Domain {
-    pub(super) fn assemble(&mut self, v: &[f64], lanes: usize, per_ms: f64, gates_ms: f64, kinetics: Kinetics) {
-        let membrane = &mut self.membrane;
-        match lanes {
-            1 => gather::<1>(&self.nodes, v, &mut membrane.v),
-            2 => gather::<2>(&self.nodes, v, &mut membrane.v),
-            4 => gather::<4>(&self.nodes, v, &mut membrane.v),
-            8 => gather::<8>(&self.nodes, v, &mut membrane.v),
-            _ => gather::<16>(&self.nodes, v, &mut membrane.v),
-        }
-        // A few blocks at a time go through all mechanisms, so that voltages and sums stay in the first cache.
-        let count = membrane.v.len() / BLOCK;
-        for first in (0..count).step_by(BLOCKS_AT_ONCE) {
-            let blocks = first..(first + BLOCKS_AT_ONCE).min(count);
-            let part = blocks.start * BLOCK..blocks.end * BLOCK;
-            vectorised(Passive {
-                v: &membrane.v[part.clone()],
-                capacitance: &self.capacitance[part.clone()],
-                leak: &self.leak[part.clone()],
-                leak_current: &self.leak_current[part.clone()],
-                g: &mut membrane.g[part.clone()],
-                ge: &mut membrane.ge[part.clone()],
-                per_ms,
-            });
-            let stretch = Stretch { blocks, dt_ms: gates_ms, kinetics };
-            membrane.prepare(&stretch);
-            if let Some(pools) = &mut self.pools {
-                pools.step(membrane, &self.v_mid, &stretch);
-                membrane.g_calcium[part.clone()].fill(0.0);
-                membrane.ge_calcium[part].fill(0.0);
-            }
-            for bank in &mut self.banks {
-                bank.step(membrane, &stretch);
-            }
-        }
-    }
-
-    fn scatter(&self, axial_sum_us: &[f64], lanes: usize, diagonal: Option<&mut [f64]>, right: &mut [f64]) {
-        match lanes {
-            1 => vectorised(Scatter::<1>(self, axial_sum_us, diagonal, right)),
-            2 => vectorised(Scatter::<2>(self, axial_sum_us, diagonal, right)),
-            4 => vectorised(Scatter::<4>(self, axial_sum_us, diagonal, right)),
-            8 => vectorised(Scatter::<8>(self, axial_sum_us, diagonal, right)),
-            _ => vectorised(Scatter::<16>(self, axial_sum_us, diagonal, right)),
-        }
-    }
-
-    /// Keeps the voltage at the middle of the step for the calcium current.
-    pub(super) fn keep_middle(&mut self, solved: &[f64], lanes: usize) {
-        if self.pools.is_none() {
-            return;
-        }
-        match lanes {
-            1 => gather::<1>(&self.nodes, solved, &mut self.v_mid),
-            2 => gather::<2>(&self.nodes, solved, &mut self.v_mid),
-            4 => gather::<4>(&self.nodes, solved, &mut self.v_mid),
-            8 => gather::<8>(&self.nodes, solved, &mut self.v_mid),
-            _ => gather::<16>(&self.nodes, solved, &mut self.v_mid),
-        }
-    }
-}
-
-/// Writes a domain's conductances and currents into matrix and right-hand side.
-struct Scatter<'a, const L: usize>(&'a Domain, &'a [f64], Option<&'a mut [f64]>, &'a mut [f64]);
-
-impl<const L: usize> Kernel for Scatter<'_, L> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run(self) {
-        let Scatter(domain, axial, diagonal, right) = self;
-        let (g, ge) = (domain.membrane.g.as_chunks::<L>().0, domain.membrane.ge.as_chunks::<L>().0);
-        let right = right.as_chunks_mut::<L>().0;
-        let nodes = domain.nodes.as_slice();
-        let (g, ge) = (&g[..nodes.len()], &ge[..nodes.len()]);
-        if domain.in_order {
-            let right = &mut right[..nodes.len()];
-            right.copy_from_slice(ge);
-            if let Some(diagonal) = diagonal {
-                let diagonal = &mut diagonal.as_chunks_mut::<L>().0[..nodes.len()];
-                let axial = &axial[..nodes.len()];
-                for k in 0..nodes.len() {
-                    for l in 0..L {
-                        diagonal[k][l] = g[k][l] + axial[k];
-                    }
-                }
-            }
-            return;
-        }
-        for (k, &node) in nodes.iter().enumerate() {
-            right[node as usize] = ge[k];
-        }
-        if let Some(diagonal) = diagonal {
-            let diagonal = diagonal.as_chunks_mut::<L>().0;
-            for (k, &node) in nodes.iter().enumerate() {
-                let a = axial[node as usize];
-                for l in 0..L {
-                    diagonal[node as usize][l] = g[k][l] + a;
-                }
-            }
-        }
-    }
-}
-
-fn gather<const L: usize>(nodes: &[u32], from: &[f64], to: &mut [f64]) {
-    let (from, to) = (from.as_chunks::<L>().0, to.as_chunks_mut::<L>().0);
-    if nodes.first() == Some(&0) && nodes.last() == Some(&(nodes.len() as u32 - 1)) {
-        // Nodes are in rising order, so these are all.
-        to[..nodes.len()].copy_from_slice(&from[..nodes.len()]);
-        return;
-    }
-    for (value, &node) in to.iter_mut().zip(nodes) {
-        *value = from[node as usize];
-    }
-}
-
-/// Capacitance and leak.
-struct Passive<'a> {
-    v: &'a [f64],
-    capacitance: &'a [f64],
-    leak: &'a [f64],
-    leak_current: &'a [f64],
-    g: &'a mut [f64],
-    ge: &'a mut [f64],
-    per_ms: f64,
-}
-
-impl Kernel for Passive<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run(self) {
-        let n = self.v.len();
-        let (v, c, leak, current) = (&self.v[..n], &self.capacitance[..n], &self.leak[..n], &self.leak_current[..n]);
-        let (g, ge) = (&mut self.g[..n], &mut self.ge[..n]);
-        for i in 0..n {
-            let c = c[i] * self.per_ms;
-            g[i] = c + leak[i];
-            ge[i] = c.mul_add(v[i], current[i]);
-        }
-    }
-}
 
 /// Moves the voltages to the solution, or twice as far; returns whether all stay finite and within bounds.
 struct Move<'a> {

@@ -7,6 +7,7 @@ mod graded;
 mod kinetic;
 mod receptor;
 mod receptor_bank;
+mod receptor_states;
 mod short_term;
 mod source;
 

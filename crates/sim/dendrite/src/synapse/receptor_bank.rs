@@ -5,19 +5,10 @@
 
 use std::collections::BTreeMap;
 
-use super::{MagnesiumBlock, Receptor, Shape};
-use crate::math::exp;
+use super::receptor_states::{Assemble, Outputs, Places, Propagator, States};
+use super::{Receptor, Shape};
 use crate::mechanism::Kinetics;
-use crate::single;
-use crate::vectorised::{Kernel, vectorised};
-
-/// Propagator of the two states over a stretch of time: a <- aa a + ab b, b <- bb b.
-#[derive(Debug, Clone, Copy, Default)]
-struct Propagator {
-    aa: f64,
-    ab: f64,
-    bb: f64,
-}
+use crate::runs::runs;
 
 /// Constants of one receptor: conductance = out_a a + out_b b; an event adds its weight to the states in `start`.
 #[derive(Debug, Clone, Copy)]
@@ -50,18 +41,24 @@ impl Constants {
     }
 
     fn propagator(&self, ms: f64) -> Propagator {
-        let aa = (-ms / self.tau_a_ms).exp();
+        let (a, b) = (-ms / self.tau_a_ms, -ms / self.tau_b_ms);
+        let aa = a.exp();
         let ab = if self.alpha { std::f64::consts::E * ms / self.tau_a_ms * aa } else { 0.0 };
-        Propagator { aa, ab, bb: (-ms / self.tau_b_ms).exp() }
+        Propagator { aa, ab, bb: b.exp(), gone_a: -a.exp_m1(), gone_b: -b.exp_m1() }
     }
 }
 
-/// All receptors of a simulation that are alike but for their largest conductance. Arrays of states have shape (receptors, lanes),
-/// then padding to whole blocks; receptors lie in the order of their nodes.
+/// States with as many bits as the kinetics of the simulation.
+#[derive(Debug, Clone)]
+enum Numbers {
+    Double(States<f64>),
+    Single(States<f32>),
+}
+
+/// All receptors of a simulation that are alike but for their largest conductance; they lie in the order of their nodes.
 #[derive(Debug, Clone)]
 pub(crate) struct ReceptorBank {
     lanes: usize,
-    kinetics: Kinetics,
     /// What they have in common; its conductance is that of the first.
     receptor: Receptor,
     constants: Constants,
@@ -69,52 +66,30 @@ pub(crate) struct ReceptorBank {
     places: Vec<u32>,
     /// Node of the receptor at each place.
     nodes: Vec<u32>,
-    /// Places on nodes that follow each other, and those on nodes that do not.
-    runs: Vec<Run>,
-    singles: Vec<(u32, u32)>,
-    is_arranged: bool,
+    arranged: Option<Places>,
     /// Largest conductance of each in uS.
     peak_us: Vec<f64>,
     propagator: Propagator,
     propagator_ms: f64,
-    slopes: Vec<f64>,
-    sources: Vec<f64>,
-    /// Slow state.
-    a: Vec<f64>,
-    /// Fast state.
-    b: Vec<f64>,
-    /// Conductance in uS of the last step, without block.
-    g_us: Vec<f64>,
-}
-
-/// Receptors on nodes that follow each other.
-#[derive(Debug, Clone, Copy)]
-struct Run {
-    place: usize,
-    node: usize,
-    len: usize,
+    numbers: Numbers,
 }
 
 impl ReceptorBank {
     pub fn new(lanes: usize, kinetics: Kinetics, receptor: Receptor) -> Self {
         Self {
             lanes,
-            kinetics,
             receptor,
             constants: Constants::new(receptor.shape),
             places: vec![],
             nodes: vec![],
-            runs: vec![],
-            singles: vec![],
-            is_arranged: true,
+            arranged: None,
             peak_us: vec![],
             propagator: Propagator::default(),
             propagator_ms: -1.0,
-            slopes: vec![],
-            sources: vec![],
-            a: vec![],
-            b: vec![],
-            g_us: vec![],
+            numbers: match kinetics {
+                Kinetics::Double => Numbers::Double(States::default()),
+                Kinetics::Single => Numbers::Single(States::default()),
+            },
         }
     }
 
@@ -128,16 +103,16 @@ impl ReceptorBank {
         self.places.push(k as u32);
         self.nodes.push(node);
         self.peak_us.push(g_ns * 1e-3);
-        for states in [&mut self.a, &mut self.b, &mut self.g_us, &mut self.slopes, &mut self.sources] {
-            states.resize(((k + 1) * self.lanes).next_multiple_of(BLOCK), 0.0);
+        match &mut self.numbers {
+            Numbers::Double(states) => states.resize((k + 1) * self.lanes),
+            Numbers::Single(states) => states.resize((k + 1) * self.lanes),
         }
-        self.is_arranged = false;
+        self.arranged = None;
         k
     }
 
     /// Orders the receptors by their nodes; further ones on a node follow after all first ones.
-    fn arrange(&mut self) {
-        self.is_arranged = true;
+    fn arrange(&mut self) -> Places {
         let states = self.states();
         let mut seen = BTreeMap::new();
         let mut order: Vec<(u32, u32, usize)> = Vec::with_capacity(self.nodes.len());
@@ -153,40 +128,53 @@ impl ReceptorBank {
         self.nodes = order.iter().map(|o| o.1).collect();
         order.iter().enumerate().for_each(|(place, o)| self.places[o.2] = place as u32);
         self.set_states(&states);
-        (self.runs, self.singles) = (vec![], vec![]);
-        let follows = |a: &u32, b: &u32| *b == a + 1;
-        let mut place = 0;
-        for run in self.nodes.chunk_by(follows) {
-            if run.len() < 4 {
-                self.singles.extend(run.iter().zip(place..).map(|(node, place)| (place as u32, *node)));
-            } else {
-                self.runs.push(Run { place, node: run[0] as usize, len: run.len() });
-            }
-            place += run.len();
+        match &mut self.numbers {
+            Numbers::Double(own) => own.set_peaks(&self.peak_us, self.lanes),
+            Numbers::Single(own) => own.set_peaks(&self.peak_us, self.lanes),
         }
+        let mut arranged = Places::default();
+        for run in runs(&self.nodes) {
+            if run.len < 4 {
+                let place = |k| ((run.place + k) as u32, (run.node + k) as u32);
+                arranged.singles.extend((0..run.len).map(place));
+            } else {
+                arranged.runs.push(run);
+            }
+        }
+        arranged
     }
 
     /// Both states and the conductance of each receptor and lane, in the order in which they were added.
     pub fn states(&self) -> [Vec<f64>; 3] {
-        let of = |values: &Vec<f64>| {
-            let lanes = |place: &u32| values[*place as usize * self.lanes..][..self.lanes].iter().copied();
-            self.places.iter().flat_map(lanes).collect()
-        };
-        [of(&self.a), of(&self.b), of(&self.g_us)]
+        let index =
+            self.places.iter().flat_map(|place| (0..self.lanes).map(move |lane| *place as usize * self.lanes + lane));
+        match &self.numbers {
+            Numbers::Double(states) => states.kept().map(|own| index.clone().map(|i| own[i]).collect()),
+            Numbers::Single(states) => states.kept().map(|own| index.clone().map(|i| f64::from(own[i])).collect()),
+        }
     }
 
     /// Takes states as [`ReceptorBank::states`] gives them.
     pub fn set_states(&mut self, states: &[Vec<f64>]) {
-        for (values, own) in states.iter().zip([&mut self.a, &mut self.b, &mut self.g_us]) {
-            for (&place, lanes) in self.places.iter().zip(values.chunks_exact(self.lanes)) {
-                own[place as usize * self.lanes..][..self.lanes].copy_from_slice(lanes);
+        let lanes = self.lanes;
+        let index = self.places.iter().flat_map(|place| (0..lanes).map(move |lane| *place as usize * lanes + lane));
+        for (which, values) in states.iter().enumerate() {
+            for (i, value) in index.clone().zip(values) {
+                match &mut self.numbers {
+                    Numbers::Double(own) => own.kept_mut()[which][i] = *value,
+                    Numbers::Single(own) => own.kept_mut()[which][i] = *value as f32,
+                }
             }
         }
     }
 
     /// Conductance in uS of the last step, without block.
     pub fn g_us(&self, k: usize, lane: usize) -> f64 {
-        self.g_us[self.at(k, lane)]
+        let i = self.at(k, lane);
+        match &self.numbers {
+            Numbers::Double(states) => states.g_us[i],
+            Numbers::Single(states) => f64::from(states.g_us[i]),
+        }
     }
 
     fn at(&self, k: usize, lane: usize) -> usize {
@@ -215,14 +203,16 @@ impl ReceptorBank {
     pub fn event(&mut self, receptor: usize, lane: usize, weight: f64, ms: f64) {
         let (a, b) = self.kick(ms);
         let i = self.at(receptor, lane);
-        self.a[i] += weight * a;
-        self.b[i] += weight * b;
+        match &mut self.numbers {
+            Numbers::Double(states) => states.event(i, weight * a, weight * b),
+            Numbers::Single(states) => states.event(i, weight * a, weight * b),
+        }
     }
 
     /// Moves the states by `ms`.
     pub fn advance(&mut self, ms: f64) {
-        if !self.is_arranged {
-            self.arrange();
+        if self.arranged.is_none() {
+            self.arranged = Some(self.arrange());
         }
         if ms == 0.0 {
             return;
@@ -231,21 +221,22 @@ impl ReceptorBank {
             self.propagator = self.constants.propagator(ms);
             self.propagator_ms = ms;
         }
-        vectorised(Advance { propagator: self.propagator, a: &mut self.a, b: &mut self.b });
+        match &mut self.numbers {
+            Numbers::Double(states) => states.advance(self.propagator),
+            Numbers::Single(states) => states.advance(self.propagator),
+        }
     }
 
     /// Adds conductances and currents at the voltages `v` of the nodes.
     pub fn assemble(&mut self, v: &[f64], diagonal: &mut [f64], right: &mut [f64]) {
-        if !self.is_arranged {
-            self.arrange();
+        let places = self.arranged.take().unwrap_or_else(|| self.arrange());
+        let outputs = Outputs { a: self.constants.out_a, b: self.constants.out_b };
+        let step = Assemble { receptor: &self.receptor, outputs, places: &places, v, diagonal, right };
+        match &mut self.numbers {
+            Numbers::Double(states) => states.assemble(step, self.lanes),
+            Numbers::Single(states) => states.assemble(step, self.lanes),
         }
-        match self.lanes {
-            1 => vectorised(Assemble::<1>(self, v, diagonal, right)),
-            2 => vectorised(Assemble::<2>(self, v, diagonal, right)),
-            4 => vectorised(Assemble::<4>(self, v, diagonal, right)),
-            8 => vectorised(Assemble::<8>(self, v, diagonal, right)),
-            _ => vectorised(Assemble::<16>(self, v, diagonal, right)),
-        }
+        self.arranged = Some(places);
     }
 
     /// Current in nA that flowed at a voltage, with the conductance of the last step.
@@ -281,159 +272,41 @@ impl ReceptorBank {
     }
 }
 
-/// What is as good as nothing becomes nothing: a processor takes many times as long for numbers below 1e-308, and
-/// the rise of a receptor gets there in 140 ms.
-#[inline(always)]
-fn kept(state: f64) -> f64 {
-    if state.abs() < 1e-150 { 0.0 } else { state }
-}
-
-/// Decay of the states over a step.
-struct Advance<'a> {
-    propagator: Propagator,
-    a: &'a mut [f64],
-    b: &'a mut [f64],
-}
-
-impl Kernel for Advance<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run(self) {
-        let Propagator { aa, ab, bb } = self.propagator;
-        let n = self.a.len();
-        let (a, b) = (&mut self.a[..n], &mut self.b[..n]);
-        for i in 0..n {
-            a[i] = kept(aa.mul_add(a[i], ab * b[i]));
-            b[i] = kept(bb * b[i]);
-        }
-    }
-}
-
-/// Receptors and lanes worked on at once.
-const BLOCK: usize = 16;
-type Block = [f64; BLOCK];
-
-/// Shares that a magnesium block leaves open.
-#[inline(always)]
-fn open(block: &MagnesiumBlock, v_mv: &Block) -> Block {
-    let magnesium = block.magnesium_mm / block.scale_mm;
-    let mut open = [0.0; BLOCK];
-    for i in 0..BLOCK {
-        open[i] = 1.0 / magnesium.mul_add(exp(-block.slope_per_mv * v_mv[i]), 1.0);
-    }
-    open
-}
-
-/// The same with 24 bits; widths change between loops only, so that each has numbers of one width.
-#[inline(always)]
-fn open_in_single(block: &MagnesiumBlock, v_mv: &Block) -> Block {
-    let (magnesium, steep) = ((block.magnesium_mm / block.scale_mm) as f32, block.slope_per_mv as f32);
-    let v_mv = v_mv.map(|v| v as f32);
-    let mut open = [0.0; BLOCK];
-    for i in 0..BLOCK {
-        open[i] = 1.0 / magnesium.mul_add(single::exp(-steep * v_mv[i]), 1.0);
-    }
-    open.map(f64::from)
-}
-
-/// Linearises the current through blocked receptors around their voltages: slopes and sources of
-/// i = slope v - source.
-#[inline(always)]
-fn linearised(block: &MagnesiumBlock, e_mv: f64, kinetics: Kinetics, v_mv: &Block, g_us: &Block) -> (Block, Block) {
-    let open = match kinetics {
-        Kinetics::Double => open(block, v_mv),
-        Kinetics::Single => open_in_single(block, v_mv),
-    };
-    let (mut slopes, mut sources) = ([0.0; BLOCK], [0.0; BLOCK]);
-    for i in 0..BLOCK {
-        let driving = v_mv[i] - e_mv;
-        let by_v = block.slope_per_mv * open[i] * (1.0 - open[i]);
-        slopes[i] = g_us[i] * by_v.mul_add(driving, open[i]);
-        sources[i] = slopes[i].mul_add(v_mv[i], -(g_us[i] * open[i] * driving));
-    }
-    (slopes, sources)
-}
-
-/// Adds numbers times a factor to others.
-#[inline(always)]
-fn add(from: &[f64], factor: f64, to: &mut [f64]) {
-    for (to, from) in to.iter_mut().zip(from) {
-        *to = from.mul_add(factor, *to);
-    }
-}
-
-/// Conductances and currents at the voltages of the nodes. Several receptors can be on one node, so the sums over a node come last, in
-/// a loop of their own.
-struct Assemble<'a, const L: usize>(&'a mut ReceptorBank, &'a [f64], &'a mut [f64], &'a mut [f64]);
-
-impl<const L: usize> Kernel for Assemble<'_, L> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run(self) {
-        let Assemble(bank, v, diagonal, right) = self;
-        let v = v.as_chunks::<L>().0;
-        let (out_a, out_b, e_mv) = (bank.constants.out_a, bank.constants.out_b, bank.receptor.e_mv);
-        let n = bank.nodes.len();
-        let peak_us = &bank.peak_us[..n];
-        let (a, b) = (&bank.a.as_chunks::<L>().0[..n], &bank.b.as_chunks::<L>().0[..n]);
-        let g = &mut bank.g_us.as_chunks_mut::<L>().0[..n];
-        for k in 0..n {
-            for l in 0..L {
-                g[k][l] = peak_us[k] * out_a.mul_add(a[k][l], out_b * b[k][l]);
-            }
-        }
-        // What goes to the diagonal; what goes to the right-hand side, times a factor.
-        let (slopes, sources, factor) = match bank.receptor.block {
-            None => (&bank.g_us, &bank.g_us, e_mv),
-            Some(block) => {
-                let slopes = bank.slopes.as_chunks_mut::<L>().0;
-                for &(place, node) in &bank.singles {
-                    slopes[place as usize] = v[node as usize];
-                }
-                for &Run { place, node, len } in &bank.runs {
-                    slopes[place..place + len].copy_from_slice(&v[node..node + len]);
-                }
-                // Voltages lie where their slopes will.
-                let (kinetics, (g, _)) = (bank.kinetics, bank.g_us.as_chunks::<BLOCK>());
-                let slopes = bank.slopes.as_chunks_mut::<BLOCK>().0;
-                let sources = bank.sources.as_chunks_mut::<BLOCK>().0;
-                for k in 0..slopes.len() {
-                    (slopes[k], sources[k]) = linearised(&block, e_mv, kinetics, &slopes[k], &g[k]);
-                }
-                (&bank.slopes, &bank.sources, 1.0)
-            }
-        };
-        let (slopes, sources) = (slopes.as_chunks::<L>().0, sources.as_chunks::<L>().0);
-        let (diagonal, right) = (diagonal.as_chunks_mut::<L>().0, right.as_chunks_mut::<L>().0);
-        for &(place, node) in &bank.singles {
-            let (place, node) = (place as usize, node as usize);
-            add(&slopes[place], 1.0, &mut diagonal[node]);
-            add(&sources[place], factor, &mut right[node]);
-        }
-        for &Run { place, node, len } in &bank.runs {
-            let (from, to) = (place..place + len, node..node + len);
-            add(slopes[from.clone()].as_flattened(), 1.0, diagonal[to.clone()].as_flattened_mut());
-            if factor != 0.0 {
-                add(sources[from].as_flattened(), factor, right[to].as_flattened_mut());
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn states_of_a_silent_receptor_end_at_nothing() {
-        let mut bank = ReceptorBank::new(1, Kinetics::Double, Receptor::gaba_a(1.0));
-        bank.add(0, 1.0);
-        bank.event(0, 0, 1.0, 0.0);
-        // The rise of .2 ms reaches 1e-150 after 69 ms, and what a processor is slow with from 142 ms on.
-        (0..2000).for_each(|_| bank.advance(0.05));
-        let [a, b, _] = bank.states();
-        assert!(a[0] > 1e-6 && b[0] == 0.0, "{a:?} {b:?}");
+        for kinetics in [Kinetics::Double, Kinetics::Single] {
+            let mut bank = ReceptorBank::new(1, kinetics, Receptor::gaba_a(1.0));
+            bank.add(0, 1.0);
+            bank.event(0, 0, 1.0, 0.0);
+            // The rise of .2 ms reaches 1e-150 after 69 ms, and what a processor is slow with from 142 ms on; 1e-30 after 14 ms.
+            (0..2000).for_each(|_| bank.advance(0.05));
+            let [a, b, _] = bank.states();
+            assert!(a[0] > 1e-6 && b[0] == 0.0, "{a:?} {b:?}");
+        }
+    }
+
+    #[test]
+    fn a_long_decay_in_single_is_that_in_double_to_five_digits() {
+        let run = |kinetics| {
+            let mut bank = ReceptorBank::new(2, kinetics, Receptor::nmda(0.4));
+            (0..3).for_each(|node| _ = bank.add(node, 0.1 * f64::from(node + 1)));
+            bank.event(1, 1, 1.0, 0.01);
+            bank.event(2, 0, 0.5, 0.0);
+            (0..8000).for_each(|_| bank.advance(0.025));
+            let v = [-70.0, -65.0, -50.0, -30.0, -10.0, 5.0];
+            let (mut diagonal, mut right) = ([0.0; 6], [0.0; 6]);
+            bank.assemble(&v, &mut diagonal, &mut right);
+            [diagonal, right]
+        };
+        let (double, single) = (run(Kinetics::Double), run(Kinetics::Single));
+        // After 200 ms, some three time constants: 1 of 8,000 roundings of 3e-8 each that all go the same way would be 2.4e-4.
+        for (a, b) in double.as_flattened().iter().zip(single.as_flattened()) {
+            assert!((a - b).abs() <= 1e-5 * a.abs(), "{a} {b}");
+        }
+        assert!(double[0][3] != 0.0 && double[0][4] != 0.0 && double[0][0] == 0.0);
     }
 }

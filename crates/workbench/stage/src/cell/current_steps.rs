@@ -50,7 +50,7 @@ pub struct CurrentStepsParameters {
     /// Voltage at the start in mV.
     #[serde(default = "defaults::start_mv")]
     pub v_init_mv: f64,
-    /// Bits of the kinetics: `single` takes about three quarters of the time of `double` and moves a spike by less than .001 ms.
+    /// Bits of the kinetics: `single` takes about two thirds of the time of `double` and moves a spike by less than .001 ms.
     #[serde(default)]
     pub kinetics: Kinetics,
 }
@@ -68,7 +68,7 @@ impl Kind for CurrentSteps {
     type Parameters = CurrentStepsParameters;
     const ROLE: Role = Role::Analysis;
     const KIND: &'static str = "current-steps";
-    const VERSION: u32 = 3;
+    const VERSION: u32 = 4;
     const ABOUT: &'static str = "firing rate of a simulated cell against injected current (F-I curve)";
     const OUTPUTS: &'static [OutputInfo] = &[main_output("an F-I curve")];
 

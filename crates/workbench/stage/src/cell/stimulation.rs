@@ -38,7 +38,7 @@ pub struct StimulationParameters {
     /// Voltage at the start in mV.
     #[serde(default = "defaults::start_mv")]
     pub v_init_mv: f64,
-    /// Bits of the kinetics: `single` takes about three quarters of the time of `double` and moves a spike by less than .001 ms.
+    /// Bits of the kinetics: `single` takes about two thirds of the time of `double` and moves a spike by less than .001 ms.
     #[serde(default)]
     pub kinetics: Kinetics,
     /// Recorded voltages: names and locations.
@@ -73,7 +73,7 @@ impl Kind for Stimulation {
     type Parameters = StimulationParameters;
     const ROLE: Role = Role::Analysis;
     const KIND: &'static str = "stimulation";
-    const VERSION: u32 = 6;
+    const VERSION: u32 = 7;
     const ABOUT: &'static str = "a simulated cell with electrodes, synapses and channel lesions, in several conditions";
     const OUTPUTS: &'static [OutputInfo] = &[main_output("voltage traces")];
 

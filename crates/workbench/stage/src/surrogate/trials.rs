@@ -74,7 +74,7 @@ pub struct TrialsParameters {
     #[serde(default = "defaults::step_ms")]
     #[schemars(extend("exclusiveMinimum" = 0.0))]
     pub dt_ms: f64,
-    /// Bits of the kinetics: `single` takes about three quarters of the time of `double` and moves a spike by less than .001 ms.
+    /// Bits of the kinetics: `single` takes about two thirds of the time of `double` and moves a spike by less than .001 ms.
     #[serde(default)]
     pub kinetics: Kinetics,
 }
@@ -93,7 +93,7 @@ impl Kind for NeuronTrials {
     type Parameters = TrialsParameters;
     const ROLE: Role = Role::Data;
     const KIND: &'static str = "neuron-trials";
-    const VERSION: u32 = 7;
+    const VERSION: u32 = 8;
     const ABOUT: &'static str =
         "input spikes of a simulated neuron with its spikes and voltage, for surrogates to learn";
     const OUTPUTS: &'static [OutputInfo] = &[main_output("trials of a neuron")];
