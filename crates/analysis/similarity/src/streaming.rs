@@ -20,6 +20,9 @@ pub struct Moments {
     /// Sums over stimuli of |x|^2 y, |y|^2 x, |x|^2 x and |y|^2 y.
     weighted: [Array1<f64>; 4],
     origin: Option<(Array1<f64>, Array1<f64>)>,
+    /// Responses to the first stimulus, and which units have ever responded otherwise.
+    first: (Array1<f64>, Array1<f64>),
+    varies: (Vec<bool>, Vec<bool>),
 }
 
 impl Moments {
@@ -34,6 +37,8 @@ impl Moments {
             norms: [0.0; 3],
             weighted: [Array1::zeros(right), Array1::zeros(left), Array1::zeros(left), Array1::zeros(right)],
             origin: None,
+            first: (Array1::zeros(left), Array1::zeros(right)),
+            varies: (vec![false; left], vec![false; right]),
         }
     }
 
@@ -57,6 +62,16 @@ impl Moments {
         if x.nrows() == 0 {
             return Ok(());
         }
+        if self.n == 0.0 {
+            self.first = (x.row(0).to_owned(), y.row(0).to_owned());
+        }
+        let note = |values: ArrayView2<'_, f64>, first: &Array1<f64>, varies: &mut [bool]| {
+            for row in values.outer_iter() {
+                row.iter().zip(first).zip(&mut *varies).for_each(|((value, first), varies)| *varies |= value != first);
+            }
+        };
+        note(x, &self.first.0, &mut self.varies.0);
+        note(y, &self.first.1, &mut self.varies.1);
         // An origin near the data keeps the sums of squares from cancelling.
         let (ox, oy) = self.origin.get_or_insert_with(|| {
             (x.mean_axis(Axis(0)).unwrap_or_default(), y.mean_axis(Axis(0)).unwrap_or_default())
@@ -163,18 +178,36 @@ impl Moments {
         Ok(xy / (xx * yy).sqrt())
     }
 
-    /// Canonical correlations with each covariance shrunk: (1 - c) S + c tr(S)/p I; c = 0 for none.
+    /// Units on each side that responded alike to all stimuli so far.
+    pub fn flat_units(&self) -> (usize, usize) {
+        let flat = |varies: &[bool]| varies.iter().filter(|v| !**v).count();
+        (flat(&self.varies.0), flat(&self.varies.1))
+    }
+
+    /// Canonical correlations of the units that vary, with each covariance shrunk: (1 - c) S + c tr(S)/p I; c = 0 for none.
     ///
     /// # Errors
-    /// With fewer stimuli than units on the larger side and no shrinkage, or a covariance that is not positive definite.
+    /// With a side that does not vary, with fewer stimuli than units on the larger side and no shrinkage, or a covariance that is not positive
+    /// definite.
     pub fn canonical_correlations(&self, shrinkage: f64) -> Result<Array1<f64>> {
+        const WHAT: &str = "canonical correlation";
+        self.require(WHAT, 3)?;
+        let of_varying =
+            |varies: &[bool]| varies.iter().enumerate().filter(|(_, v)| **v).map(|(k, _)| k).collect::<Vec<usize>>();
+        let (left, right) = (of_varying(&self.varies.0), of_varying(&self.varies.1));
+        if left.is_empty() || right.is_empty() {
+            return Err(Error::Constant { side: if left.is_empty() { "left" } else { "right" }, what: WHAT });
+        }
         let (xx, yy, xy) = self.centred();
-        let most = xx.nrows().max(yy.nrows());
+        let among =
+            |m: &Array2<f64>, rows: &[usize], columns: &[usize]| m.select(Axis(0), rows).select(Axis(1), columns);
+        let (xx, yy, xy) = (among(&xx, &left, &left), among(&yy, &right, &right), among(&xy, &left, &right));
+        let most = left.len().max(right.len());
         if !(0.0..=1.0).contains(&shrinkage) {
             return Err(Error::Parameter { what: "shrinkage", found: shrinkage, allowed: "0 to 1" });
         }
-        if shrinkage == 0.0 && self.stimuli() <= most {
-            return Err(Error::TooManyUnits { what: "canonical correlation", conditions: self.stimuli(), rank: most });
+        if shrinkage == 0.0 && self.stimuli() <= most + 1 {
+            return Err(Error::TooManyUnits { what: WHAT, conditions: self.stimuli(), rank: most });
         }
         let lower = |m: Array2<f64>| {
             let level = m.diag().sum() / m.nrows() as f64;
@@ -186,6 +219,6 @@ impl Moments {
         let half = solve_lower(lx.view(), xy.view());
         let whole = solve_lower(ly.view(), half.t());
         let values = svd(whole.view())?.s.mapv(|v| v.clamp(0.0, 1.0));
-        Ok(values.slice(s![..self.xx.nrows().min(self.yy.nrows())]).to_owned())
+        Ok(values.slice(s![..left.len().min(right.len())]).to_owned())
     }
 }

@@ -6,9 +6,22 @@ use ndarray::{Array1, Array2};
 use rand::RngExt;
 use rand_distr::{Distribution, StandardNormal};
 use rheobase_core::Seed;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use crate::Result;
 use crate::error::require;
+
+/// Whether strokes are brighter than what is behind them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Contrast {
+    /// Always.
+    #[default]
+    Bright,
+    /// In half of the images, and darker in the others: every pixel with the other sign, so that no sum over pixels tells what is drawn.
+    Either,
+}
 
 /// How digits are drawn.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,12 +38,22 @@ pub struct StrokeDigits {
     pub stroke_px: [f64; 2],
     /// Standard deviation of the noise that is added to each pixel.
     pub noise: f64,
+    /// Whether strokes are brighter than what is behind them.
+    pub contrast: Contrast,
 }
 
 impl StrokeDigits {
     /// All ten digits as the test problems of this field draw them: +-2 px, +-12 degrees, strokes of 1 to 2.5 px, noise .1.
     pub fn standard(side_px: usize) -> Self {
-        Self { side_px, digits: (0..10).collect(), shift_px: 2.0, turn_deg: 12.0, stroke_px: [1.0, 2.5], noise: 0.1 }
+        Self {
+            side_px,
+            digits: (0..10).collect(),
+            shift_px: 2.0,
+            turn_deg: 12.0,
+            stroke_px: [1.0, 2.5],
+            noise: 0.1,
+            contrast: Contrast::Bright,
+        }
     }
 
     /// Refuses what cannot be drawn.
@@ -76,6 +99,8 @@ impl StrokeDigits {
         let [thin, thick] = self.stroke_px;
         let half_px = 0.5 * (thin + (thick - thin) * stream.random::<f64>());
         let side = self.side_px as f64;
+        let is_dark = self.contrast == Contrast::Either && seed.child("contrast").stream().random::<bool>();
+        let sign = if is_dark { -1.0 } else { 1.0 };
         let moved = |[x, y]: [f64; 2]| {
             let (x, y) = (x - 0.5, y - 0.5);
             let (x, y) = (turn.cos() * x - turn.sin() * y, turn.sin() * x + turn.cos() * y);
@@ -88,7 +113,7 @@ impl StrokeDigits {
             let pieces = lines.iter().flat_map(|line| line.windows(2));
             let away = pieces.map(|p| distance(centre, p[0], p[1])).fold(f64::MAX, f64::min);
             let noise: f64 = StandardNormal.sample(&mut stream);
-            ((half_px + 0.5 - away).clamp(0.0, 1.0) + self.noise * noise) as f32
+            (sign * (half_px + 0.5 - away).clamp(0.0, 1.0) + self.noise * noise) as f32
         };
         (0..self.side_px * self.side_px).map(pixel).collect()
     }
@@ -169,6 +194,21 @@ fn glyph(digit: usize) -> Vec<Vec<[f64; 2]>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn half_of_the_images_of_either_contrast_are_those_of_bright_strokes() {
+        let bright = StrokeDigits { noise: 0.0, ..StrokeDigits::standard(16) };
+        let either = StrokeDigits { contrast: Contrast::Either, ..bright.clone() };
+        let same = (0..400).filter(|k| {
+            let seed = Seed::root(2).index(*k);
+            let (bright, either) = (bright.image(k % 10, &seed), either.image(k % 10, &seed));
+            let negative: Vec<f32> = bright.iter().map(|v| -v).collect();
+            assert!(either == bright || either == negative);
+            either == bright
+        });
+        // 400 throws of a coin: 200 +- 10.
+        assert!((150..250).contains(&same.count()));
+    }
 
     #[test]
     fn digits_differ_more_between_than_within() {

@@ -19,6 +19,9 @@ pub struct ClassificationParameters {
     pub of: Input<Probed>,
     /// Labelled images.
     pub on: Input<Dataset>,
+    /// Others, in more noise for instance, to test how much of the accuracy on test images is lost on theirs.
+    #[serde(default)]
+    pub disturbed: Option<Input<Dataset>>,
 }
 
 /// Classification by a model.
@@ -43,13 +46,13 @@ impl Kind for Classification {
         let mut accuracy = [f64::NAN; 2];
         for (k, name, variant) in [(0, "train_accuracy", "training images"), (1, "test_accuracy", "test images")] {
             let named = named(&*model, &images, &images.part(k == 1))?;
-            let right = named.iter().filter(|(label, name)| label == name).count();
             if named.is_empty() {
                 continue;
             }
-            accuracy[k] = right as f64 / named.len() as f64;
+            accuracy[k] = right(&named);
             let what = "share of images whose class has the largest output";
-            outcome.metric(name, share(right, named.len(), what, variant, "images"));
+            let count = named.iter().filter(|(label, name)| label == name).count();
+            outcome.metric(name, share(count, named.len(), what, variant, "images"));
             if k == 1 {
                 confusion(&named, &images.class_names, &mut outcome)?;
             }
@@ -64,8 +67,28 @@ impl Kind for Classification {
             );
             outcome.metric("generalisation_gap", gap);
         }
+        if let Some(disturbed) = &p.disturbed {
+            let others = Images::load(context.input(disturbed)?)?;
+            if others.class_names != images.class_names {
+                let (theirs, own) = (others.class_names.join(", "), images.class_names.join(", "));
+                return Err(StageError::Failed(format!(
+                    "the disturbed images have the classes {theirs}, the others {own}"
+                )));
+            }
+            let lost = accuracy[1] - right(&named(&*model, &others, &others.part(true))?);
+            let what = "accuracy on test images less that on disturbed ones";
+            outcome.metric(
+                "lost_when_disturbed",
+                Estimate::new(lost, what, "difference", others.part(true).len(), "images"),
+            );
+        }
         Ok(outcome)
     }
+}
+
+/// Share of images that are named rightly.
+fn right(named: &[(usize, usize)]) -> f64 {
+    named.iter().filter(|(label, name)| label == name).count() as f64 / named.len() as f64
 }
 
 /// The class of each image and the one that the model names; the first of equals counts.

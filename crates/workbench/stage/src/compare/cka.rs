@@ -7,13 +7,12 @@ use rheobase_core::{Estimate, NullDistribution, Seed};
 use rheobase_data::Table;
 use rheobase_pipeline::{Context, Input, Outcome, OutputInfo, Role, StageError};
 use rheobase_report::figure::Heatmap;
-use rheobase_similarity::streaming::Moments;
 use rheobase_similarity::{Bias, Error, linear_cka};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::artifact::{Dataset, Images, Probed};
-use crate::compare::{Population, populations};
+use crate::compare::{Population, populations, summed_up};
 use crate::kind::{Kind, failed, main_output};
 
 /// Parameters of `cka`.
@@ -116,48 +115,28 @@ fn streamed(
     block: usize,
     context: &Context<'_>,
 ) -> Result<Outcome, StageError> {
-    let mut moments: Vec<Moments> = vec![];
-    let mut all: Vec<Population> = vec![];
-    for (done, part) in rows.chunks(block).enumerate() {
-        if context.progress.cancelled() {
-            return Err(StageError::Interrupted);
-        }
-        all = populations(&p.of, &p.layers, &images.stimulus(part)?, context)?;
-        let pairs: Vec<(usize, usize)> = (0..all.len()).flat_map(|a| (a..all.len()).map(move |b| (a, b))).collect();
-        if moments.is_empty() {
-            let units = |k: usize| all[k].responses.ncols();
-            moments = pairs.iter().map(|(a, b)| Moments::new(units(*a), units(*b))).collect();
-        }
-        for ((a, b), sums) in pairs.iter().zip(&mut moments) {
-            sums.add(all[*a].responses.view(), all[*b].responses.view()).map_err(failed)?;
-        }
-        context.progress.step("blocks of images", done + 1, rows.len().div_ceil(block));
-    }
+    let (all, moments) = summed_up(&p.of, &p.layers, images, rows, block, context)?;
     let count = all.len();
     let mut unbiased = Array2::from_elem((count, count), f64::NAN);
     let mut lines = Lines::default();
     let mut outcome = Outcome::default();
-    let mut sums = moments.iter();
-    for a in 0..count {
-        for b in a..count {
-            let Some(own) = sums.next() else { continue };
-            let (value, biased) = match (own.cka_unbiased(), own.cka_biased()) {
-                (Ok(value), Ok(biased)) => (value, biased),
-                // A layer that never varies has no similarity; its cells say so.
-                (Err(Error::Constant { .. }), _) | (_, Err(Error::Constant { .. })) => continue,
-                (Err(error), _) | (_, Err(error)) => return Err(failed(error)),
-            };
-            (unbiased[[a, b]], unbiased[[b, a]]) = (value, value);
-            if a == b {
-                continue;
-            }
-            lines.push(&all[a], &all[b], value, biased);
-            if all[a].layer == all[b].layer {
-                let variant = format!("unbiased (Song 2012), summed up over blocks of {block} images");
-                let estimate = Estimate::new(value, "linear CKA", &variant, rows.len(), "images");
-                let key = format!("{}~{}.{}", all[a].model, all[b].model, all[a].layer);
-                outcome.metric(&key, estimate.with_constant("biased", biased));
-            }
+    for ((a, b), own) in &moments {
+        let (value, biased) = match (own.cka_unbiased(), own.cka_biased()) {
+            (Ok(value), Ok(biased)) => (value, biased),
+            // A layer that never varies has no similarity; its cells say so.
+            (Err(Error::Constant { .. }), _) | (_, Err(Error::Constant { .. })) => continue,
+            (Err(error), _) | (_, Err(error)) => return Err(failed(error)),
+        };
+        (unbiased[[*a, *b]], unbiased[[*b, *a]]) = (value, value);
+        if a == b {
+            continue;
+        }
+        lines.push(&all[*a], &all[*b], value, biased);
+        if all[*a].layer == all[*b].layer {
+            let variant = format!("unbiased (Song 2012), summed up over blocks of {block} images");
+            let estimate = Estimate::new(value, "linear CKA", &variant, rows.len(), "images");
+            let key = format!("{}~{}.{}", all[*a].model, all[*b].model, all[*a].layer);
+            outcome.metric(&key, estimate.with_constant("biased", biased));
         }
     }
     outcome.table("pairs", lines.table()?);

@@ -4,6 +4,7 @@ mod brain_predictivity;
 mod cka;
 mod configuration_space;
 mod fitted_models;
+mod measure;
 mod population_similarity;
 mod predictivity;
 mod published_target;
@@ -14,7 +15,8 @@ mod rsa;
 pub use brain_predictivity::BrainPredictivity;
 pub use cka::Cka;
 pub use configuration_space::ConfigurationSpace;
-pub use population_similarity::{Measure, PopulationSimilarity};
+pub use measure::Measure;
+pub use population_similarity::PopulationSimilarity;
 pub use predictivity::Predictivity;
 pub use published_target::PublishedTarget;
 pub use representational_models::RepresentationalModels;
@@ -24,8 +26,10 @@ pub use rsa::Rsa;
 use ndarray::Array2;
 use rheobase_core::Stimulus;
 use rheobase_pipeline::{Context, Input, StageError};
+use rheobase_similarity::streaming::Moments;
 
-use crate::artifact::{Probed, load_probe};
+use crate::artifact::{Images, Probed, load_probe};
+use crate::kind::failed;
 
 /// The activity of one layer of one model.
 struct Population {
@@ -71,6 +75,38 @@ fn populations(
         }
     }
     Ok(all)
+}
+
+/// Moments of two layers, with the places of both in the list of layers.
+type PairMoments = ((usize, usize), Moments);
+
+/// All layers, with their responses to the last images only, and the moments of every pair (a <= b), summed up over blocks of images, so that
+/// memory is units x units whatever the number of images.
+fn summed_up(
+    models: &[Input<Probed>],
+    layers: &[String],
+    images: &Images,
+    rows: &[usize],
+    block: usize,
+    context: &Context<'_>,
+) -> Result<(Vec<Population>, Vec<PairMoments>), StageError> {
+    let (mut all, mut moments): (Vec<Population>, Vec<PairMoments>) = (vec![], vec![]);
+    for (done, part) in rows.chunks(block).enumerate() {
+        if context.progress.cancelled() {
+            return Err(StageError::Interrupted);
+        }
+        all = populations(models, layers, &images.stimulus(part)?, context)?;
+        if moments.is_empty() {
+            let units = |k: usize| all[k].responses.ncols();
+            let pairs = (0..all.len()).flat_map(|a| (a..all.len()).map(move |b| (a, b)));
+            moments = pairs.map(|(a, b)| ((a, b), Moments::new(units(a), units(b)))).collect();
+        }
+        for ((a, b), sums) in &mut moments {
+            sums.add(all[*a].responses.view(), all[*b].responses.view()).map_err(failed)?;
+        }
+        context.progress.step("blocks of images", done + 1, rows.len().div_ceil(block));
+    }
+    Ok((all, moments))
 }
 
 /// Evenly chosen conditions, classes in turn where there are classes.

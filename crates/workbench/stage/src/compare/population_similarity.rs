@@ -1,192 +1,20 @@
 //! Any measure of similarity between all layers of several models.
 
-use ndarray::{Array2, ArrayView2, Axis};
-use rand::seq::SliceRandom;
-use rheobase_core::{Estimate, NullDistribution, Seed, parallel};
+use ndarray::{Array2, Axis};
+use rheobase_core::{Estimate, Seed};
 use rheobase_data::Table;
-use rheobase_pipeline::{Context, Input, Outcome, OutputInfo, Role, StageError};
+use rheobase_pipeline::{Complaint, Context, Input, Outcome, OutputInfo, Role, StageError};
 use rheobase_report::figure::Heatmap;
-use rheobase_similarity::cca::{
-    CrossValidation, cca, cross_validated_cca, linear_regression_r2, mean_correlation, pwcca, ridge_cca,
-    significant_components, svcca,
-};
-use rheobase_similarity::kernel::rbf_cka;
-use rheobase_similarity::matching::{soft_matching_correlation, soft_matching_distance};
-use rheobase_similarity::neighbours::{Closeness, cknna, mutual_nearest_neighbours};
-use rheobase_similarity::{Bias, Error, linear_cka, shape};
+use rheobase_similarity::Error;
+use rheobase_similarity::cca::significant_components;
+use rheobase_similarity::streaming::Moments;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::measure::Measure;
 use crate::artifact::{Dataset, Images, Probed};
-use crate::compare::{Population, populations};
-use crate::kind::{Kind, failed, main_output, threads};
-
-/// The measure.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
-pub enum Measure {
-    /// Mean canonical correlation.
-    Cca {},
-    /// Mean canonical correlation on held-out images, shrinkage chosen on the others.
-    CrossValidatedCca {
-        /// Folds.
-        #[serde(default = "five")]
-        folds: usize,
-    },
-    /// Mean canonical correlation of the principal components that hold a share of the variance.
-    Svcca {
-        /// Share of the variance kept on each side.
-        #[serde(default = "share")]
-        variance: f64,
-    },
-    /// Projection-weighted canonical correlation, weights of the row's side.
-    Pwcca {},
-    /// Linear CKA, unbiased.
-    Cka {},
-    /// RBF CKA, unbiased; bandwidth as a share of the median squared distance.
-    RbfCka {
-        /// Bandwidth: sigma^2 = share^2 x median squared distance.
-        #[serde(default = "one")]
-        bandwidth: f64,
-    },
-    /// Angular shape metric: 1 is Procrustes, 0 ignores invertible maps. A distance in rad.
-    Shape {
-        /// From 0 (whitened) to 1 (Procrustes).
-        #[serde(default = "one")]
-        alpha: f64,
-    },
-    /// Angle in rad after the best rotation.
-    Procrustes {},
-    /// Euclidean distance after the best rotation, in the units of the responses: scale counts.
-    ProcrustesDistance {},
-    /// Normalised Bures similarity: the cosine of that angle.
-    Bures {},
-    /// Distance in rad after the best matching of units, one to one.
-    Permutation {},
-    /// Share of the column's variance that a linear map from the row explains, in sample.
-    LinearRegression {},
-    /// Correlation of units matched by optimal transport.
-    SoftMatching {},
-    /// Distance of units matched by optimal transport.
-    SoftMatchingDistance {},
-    /// Mean canonical correlation with each covariance shrunk towards its mean variance.
-    RidgeCca {
-        /// From 0 (CCA) to 1 (PLS).
-        #[serde(default = "tenth")]
-        shrinkage: f64,
-    },
-    /// Unbiased alignment of inner products restricted to mutual nearest neighbours (Huh et al. 2024).
-    Cknna {
-        /// Neighbours.
-        #[serde(default = "ten")]
-        k: usize,
-    },
-    /// Share of nearest neighbours that both sides agree on.
-    MutualNeighbours {
-        /// Neighbours.
-        #[serde(default = "ten")]
-        k: usize,
-    },
-}
-
-fn one() -> f64 {
-    1.0
-}
-fn tenth() -> f64 {
-    0.1
-}
-fn share() -> f64 {
-    0.99
-}
-fn five() -> usize {
-    5
-}
-fn ten() -> usize {
-    10
-}
-
-impl Measure {
-    /// Name as printed.
-    pub fn name(self) -> String {
-        match self {
-            Self::Cca {} => "mean CCA".into(),
-            Self::CrossValidatedCca { folds } => format!("CCA held out, {folds} folds"),
-            Self::Svcca { variance } => format!("SVCCA, {variance} of variance"),
-            Self::Pwcca {} => "PWCCA".into(),
-            Self::Cka {} => "linear CKA, unbiased".into(),
-            Self::RbfCka { bandwidth } => format!("RBF CKA, unbiased, bandwidth {bandwidth}"),
-            Self::Shape { alpha } => format!("angular shape distance, alpha {alpha} (rad)"),
-            Self::Procrustes {} => "Procrustes angle (rad)".into(),
-            Self::ProcrustesDistance {} => "Procrustes distance".into(),
-            Self::Bures {} => "normalised Bures similarity".into(),
-            Self::Permutation {} => "permutation distance (rad)".into(),
-            Self::LinearRegression {} => "linear regression R2, in sample".into(),
-            Self::SoftMatching {} => "soft matching correlation".into(),
-            Self::SoftMatchingDistance {} => "soft matching distance".into(),
-            Self::RidgeCca { shrinkage } => format!("mean ridge CCA, shrinkage {shrinkage}"),
-            Self::Cknna { k } => format!("CKNNA, {k} neighbours, unbiased"),
-            Self::MutualNeighbours { k } => format!("mutual {k} nearest neighbours"),
-        }
-    }
-
-    /// Whether alike populations have a small value.
-    pub fn is_distance(self) -> bool {
-        matches!(
-            self,
-            Self::Shape { .. }
-                | Self::SoftMatchingDistance {}
-                | Self::Procrustes {}
-                | Self::ProcrustesDistance {}
-                | Self::Permutation {}
-        )
-    }
-
-    /// Its values with the conditions of the second population permuted; those that do not exist are left out.
-    pub fn permuted(self, x: ArrayView2<'_, f64>, y: ArrayView2<'_, f64>, draws: usize, seed: &Seed) -> Vec<f64> {
-        let values = parallel::map(draws, threads(), |draw| {
-            let mut order: Vec<usize> = (0..y.nrows()).collect();
-            order.shuffle(&mut seed.child("permutation").index(draw).stream());
-            self.of(x, y.select(Axis(0), &order).view(), seed).ok()
-        });
-        values.into_iter().flatten().collect()
-    }
-
-    /// A value against its null: distances are extreme when small. `None` without null values.
-    pub fn judged(self, method: &str, value: f64, null: &[f64]) -> Option<NullDistribution> {
-        let sign = if self.is_distance() { -1.0 } else { 1.0 };
-        let signed: Vec<f64> = null.iter().map(|v| sign * v).collect();
-        let mut judged = NullDistribution::one_sided(method, sign * value, &signed);
-        judged.mean *= sign;
-        (!null.is_empty()).then_some(judged)
-    }
-
-    /// Its value for responses (conditions, units) of two populations.
-    pub fn of(self, x: ArrayView2<'_, f64>, y: ArrayView2<'_, f64>, seed: &Seed) -> Result<f64, Error> {
-        match self {
-            Self::Cca {} => Ok(cca(x, y)?.mean()),
-            Self::CrossValidatedCca { folds } => {
-                let p = CrossValidation { folds, ..CrossValidation::default() };
-                let correlations = cross_validated_cca(x, y, &p, seed)?;
-                Ok(mean_correlation(&correlations))
-            }
-            Self::Svcca { variance } => Ok(svcca(x, y, variance)?.mean()),
-            Self::Pwcca {} => pwcca(x, y),
-            Self::Cka {} => linear_cka(x, y, Bias::Unbiased),
-            Self::RbfCka { bandwidth } => rbf_cka(x, y, bandwidth, Bias::Unbiased),
-            Self::Shape { alpha } => shape::angular_distance(x, y, alpha),
-            Self::Procrustes {} => shape::procrustes_angle(x, y),
-            Self::ProcrustesDistance {} => shape::procrustes_distance(x, y),
-            Self::Bures {} => shape::normalised_bures_similarity(x, y),
-            Self::Permutation {} => shape::permutation_distance(x, y),
-            Self::LinearRegression {} => linear_regression_r2(x, y),
-            Self::SoftMatching {} => soft_matching_correlation(x, y),
-            Self::SoftMatchingDistance {} => soft_matching_distance(x, y),
-            Self::RidgeCca { shrinkage } => Ok(mean_correlation(&ridge_cca(x, y, shrinkage)?.0)),
-            Self::Cknna { k } => cknna(x, y, k, Closeness::Cosine),
-            Self::MutualNeighbours { k } => mutual_nearest_neighbours(x, y, k, Closeness::Cosine),
-        }
-    }
-}
+use crate::compare::{Population, populations, summed_up};
+use crate::kind::{Kind, complaint, failed, main_output, threads};
 
 /// Parameters of `population-similarity`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -206,6 +34,11 @@ pub struct PopulationSimilarityParameters {
     #[serde(default = "images")]
     #[schemars(range(min = 10, max = 1_000_000))]
     pub images: usize,
+    /// Images shown at a time, for more of them than memory holds: covariances are summed up, so that memory is units x units whatever the
+    /// number of images. For `cca`, `ridge-cca` and `cka`; there are no permutations then.
+    #[serde(default)]
+    #[schemars(range(min = 2, max = 1_000_000))]
+    pub block: Option<usize>,
     /// Permutations of the images for the null of each pair of equal layers in different models.
     #[serde(default = "draws")]
     #[schemars(range(min = 0, max = 100_000))]
@@ -226,62 +59,36 @@ impl Kind for PopulationSimilarity {
     type Parameters = PopulationSimilarityParameters;
     const ROLE: Role = Role::Compare;
     const KIND: &'static str = "population-similarity";
-    const VERSION: u32 = 7;
+    const VERSION: u32 = 8;
     const ABOUT: &'static str = "similarity of all pairs of layers by CCA, SVCCA, PWCCA, CKA, shape metrics, soft matching or mutual neighbours";
     const OUTPUTS: &'static [OutputInfo] = &[main_output("similarities")];
+
+    fn check(p: &PopulationSimilarityParameters) -> Vec<Complaint> {
+        if p.block.is_some() && p.measure.summed_up(&Moments::new(1, 1)).is_none() {
+            let message = format!("{} needs the responses to all images at once", p.measure.name());
+            let help = "leave out block, or choose cca, ridge-cca or cka";
+            return vec![complaint(&["block"], message, help)];
+        }
+        vec![]
+    }
 
     fn run(p: &PopulationSimilarityParameters, context: &Context<'_>) -> Result<Outcome, StageError> {
         let images = Images::load(context.input(&p.stimuli)?)?;
         let rows: Vec<usize> = images.held_out().into_iter().take(p.images).collect();
-        let mut all = populations(&p.of, &p.layers, &images.stimulus(&rows)?, context)?;
-        let flat: Vec<usize> = all.iter_mut().map(drop_flat_units).collect();
-        let count = all.len();
-        let mut values = Array2::from_elem((count, count), f64::NAN);
-        let (mut left, mut right, mut column, mut why) = (vec![], vec![], vec![], vec![]);
         let mut outcome = Outcome::default();
-        for a in 0..count {
-            for b in 0..count {
-                if context.progress.cancelled() {
-                    return Err(StageError::Interrupted);
-                }
-                let seed = context.seed.child("pair").index(a).index(b);
-                let found = p.measure.of(all[a].responses.view(), all[b].responses.view(), &seed);
-                // A pair that cannot be compared (too many units, a constant layer) says why in the table.
-                values[[a, b]] = *found.as_ref().unwrap_or(&f64::NAN);
-                if a < b {
-                    left.push(all[a].label());
-                    right.push(all[b].label());
-                    column.push(values[[a, b]]);
-                    why.push(found.as_ref().err().map(ToString::to_string).unwrap_or_default());
-                    if all[a].layer == all[b].layer
-                        && let Ok(value) = found
-                    {
-                        let estimate = with_null(p, value, &all[a], &all[b], &seed)
-                            .with_constant("flat_units_left_out", (flat[a] + flat[b]) as f64);
-                        let label = format!("{}~{}.{}", all[a].model, all[b].model, all[a].layer);
-                        if let Some(components) = components(p, &all[a], &all[b], &seed)? {
-                            outcome.metric(&format!("components.{label}"), components);
-                        }
-                        outcome.metric(&label, estimate);
-                    }
-                }
-            }
-            context.progress.step("layers", a + 1, count);
-        }
-        if !column.is_empty() && column.iter().all(|v| v.is_nan()) {
-            return Err(StageError::Failed(format!("no pair of layers could be compared; the first: {}", why[0])));
-        }
-        let table =
-            Table::new().with("left", left)?.with("right", right)?.with("value", column)?.with("problem", why)?;
-        outcome.table("pairs", table);
-        identified(p, &all, &values, &mut outcome);
-        let labels: Vec<String> = all.iter().map(Population::label).collect();
-        let top = values.iter().copied().filter(|v| v.is_finite()).fold(0.0, f64::max);
+        let found = match p.block {
+            Some(block) => from_moments(p, &images, &rows, block, context, &mut outcome)?,
+            None => from_responses(p, &images, &rows, context, &mut outcome)?,
+        };
+        outcome.table("pairs", found.table()?);
+        identified(p, &found.layers, &found.values, &mut outcome);
+        let labels: Vec<String> = found.layers.iter().map(Population::label).collect();
+        let top = found.values.iter().copied().filter(|v| v.is_finite()).fold(0.0, f64::max);
         let map = Heatmap {
             title: p.measure.name(),
             rows: labels.clone(),
             columns: labels,
-            values,
+            values: found.values,
             range: (0.0, if p.measure.is_distance() { top.max(1e-9) } else { 1.0 }),
         };
         let caption =
@@ -289,6 +96,110 @@ impl Kind for PopulationSimilarity {
         outcome.figure("similarity", "Similarity of layers", &caption, map.svg().map_err(failed)?);
         Ok(outcome)
     }
+}
+
+/// Values of all pairs of layers, and why there is none for some.
+struct Found {
+    layers: Vec<Population>,
+    values: Array2<f64>,
+    problems: Array2<String>,
+}
+
+impl Found {
+    fn new(layers: Vec<Population>) -> Self {
+        let shape = (layers.len(), layers.len());
+        Self { layers, values: Array2::from_elem(shape, f64::NAN), problems: Array2::default(shape) }
+    }
+
+    /// A pair that cannot be compared (too many units, a constant layer) says why in the table.
+    fn put(&mut self, place: (usize, usize), found: &Result<f64, Error>) {
+        match found {
+            Ok(value) => self.values[place] = *value,
+            Err(error) => self.problems[place] = error.to_string(),
+        }
+    }
+
+    /// Key of the metric of a pair of equal layers of different models.
+    fn key(&self, a: usize, b: usize) -> Option<String> {
+        let (left, right) = (&self.layers[a], &self.layers[b]);
+        (a < b && left.layer == right.layer).then(|| format!("{}~{}.{}", left.model, right.model, left.layer))
+    }
+
+    fn table(&self) -> Result<Table, StageError> {
+        let count = self.layers.len();
+        let pairs: Vec<(usize, usize)> = (0..count).flat_map(|a| (a + 1..count).map(move |b| (a, b))).collect();
+        let values: Vec<f64> = pairs.iter().map(|pair| self.values[*pair]).collect();
+        if !values.is_empty() && values.iter().all(|v| v.is_nan()) {
+            let first = &self.problems[pairs[0]];
+            return Err(StageError::Failed(format!("no pair of layers could be compared; the first: {first}")));
+        }
+        let label = |k: usize| self.layers[k].label();
+        Ok(Table::new()
+            .with("left", pairs.iter().map(|(a, _)| label(*a)).collect::<Vec<String>>())?
+            .with("right", pairs.iter().map(|(_, b)| label(*b)).collect::<Vec<String>>())?
+            .with("value", values)?
+            .with("problem", pairs.iter().map(|pair| self.problems[*pair].clone()).collect::<Vec<String>>())?)
+    }
+}
+
+fn from_responses(
+    p: &PopulationSimilarityParameters,
+    images: &Images,
+    rows: &[usize],
+    context: &Context<'_>,
+    outcome: &mut Outcome,
+) -> Result<Found, StageError> {
+    let mut all = populations(&p.of, &p.layers, &images.stimulus(rows)?, context)?;
+    let flat: Vec<usize> = all.iter_mut().map(drop_flat_units).collect();
+    let mut found = Found::new(all);
+    let count = found.layers.len();
+    for a in 0..count {
+        for b in 0..count {
+            if context.progress.cancelled() {
+                return Err(StageError::Interrupted);
+            }
+            let seed = context.seed.child("pair").index(a).index(b);
+            let (left, right) = (&found.layers[a], &found.layers[b]);
+            let value = p.measure.of(left.responses.view(), right.responses.view(), &seed);
+            if let (Some(key), Ok(value)) = (found.key(a, b), &value) {
+                let estimate = with_null(p, *value, left, right, &seed)
+                    .with_constant("flat_units_left_out", (flat[a] + flat[b]) as f64);
+                if let Some(components) = components(p, left, right, &seed)? {
+                    outcome.metric(&format!("components.{key}"), components);
+                }
+                outcome.metric(&key, estimate);
+            }
+            found.put((a, b), &value);
+        }
+        context.progress.step("layers", a + 1, count);
+    }
+    Ok(found)
+}
+
+/// The measures that know moments are the same both ways.
+fn from_moments(
+    p: &PopulationSimilarityParameters,
+    images: &Images,
+    rows: &[usize],
+    block: usize,
+    context: &Context<'_>,
+    outcome: &mut Outcome,
+) -> Result<Found, StageError> {
+    let (layers, moments) = summed_up(&p.of, &p.layers, images, rows, block, context)?;
+    let mut found = Found::new(layers);
+    for ((a, b), sums) in &moments {
+        let Some(value) = p.measure.summed_up(sums) else { continue };
+        if let (Some(key), Ok(value)) = (found.key(*a, *b), &value) {
+            let variant = format!("{}, summed up over blocks of {block} images", p.measure.name());
+            let flat = sums.flat_units();
+            let estimate = Estimate::new(*value, "similarity of populations", &variant, rows.len(), "images")
+                .with_constant("flat_units_left_out", (flat.0 + flat.1) as f64);
+            outcome.metric(&key, estimate);
+        }
+        found.put((*a, *b), &value);
+        found.put((*b, *a), &value);
+    }
+    Ok(found)
 }
 
 /// Of the layers of one model, the share whose most similar layer in the other is the one of the same name (Kornblith et al. 2019);

@@ -11,7 +11,7 @@ use rheobase_report::figure::{Heatmap, Marks};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::population_similarity::Measure;
+use super::measure::Measure;
 use crate::data::responses::{MeanResponses, RecordedResponses, common};
 use crate::draw::{chart, series};
 use crate::kind::{Kind, complaint, failed, main_output};

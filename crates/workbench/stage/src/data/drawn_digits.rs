@@ -2,7 +2,7 @@
 
 use ndarray::concatenate;
 use rheobase_pipeline::{Complaint, Context, Outcome, OutputInfo, Role, StageError};
-use rheobase_task::stroke_digits::StrokeDigits;
+use rheobase_task::stroke_digits::{Contrast, StrokeDigits};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -40,12 +40,16 @@ pub struct DrawnDigitsParameters {
     /// That of the images to test on, if another.
     #[schemars(range(min = 0.0))]
     pub test_noise: Option<f64>,
+    /// Whether strokes are brighter than what is behind them.
+    pub contrast: Contrast,
 }
 
 impl Default for DrawnDigitsParameters {
     fn default() -> Self {
-        let StrokeDigits { side_px, digits, shift_px, turn_deg, stroke_px, noise } = StrokeDigits::standard(28);
-        Self { side_px, digits, train: 5000, test: 1000, shift_px, turn_deg, stroke_px, noise, test_noise: None }
+        let StrokeDigits { side_px, digits, shift_px, turn_deg, stroke_px, noise, contrast } =
+            StrokeDigits::standard(28);
+        let (train, test, test_noise) = (5000, 1000, None);
+        Self { side_px, digits, train, test, shift_px, turn_deg, stroke_px, noise, test_noise, contrast }
     }
 }
 
@@ -58,6 +62,7 @@ impl DrawnDigitsParameters {
             turn_deg: self.turn_deg,
             stroke_px: self.stroke_px,
             noise,
+            contrast: self.contrast,
         }
     }
 }

@@ -49,7 +49,7 @@ impl Kind for Network {
     type Parameters = NetworkParameters;
     const ROLE: Role = Role::Model;
     const KIND: &'static str = "";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
     const ABOUT: &'static str = "a network: an architecture, an objective and a learning rule";
     const OUTPUTS: &'static [OutputInfo] = &[main_output("a model")];
     const USES_DEVICE: bool = true;
@@ -148,6 +148,14 @@ impl Kind for Network {
             Estimate::new(model.parameter_count() as f64, "trainable parameters", "count", 1, "model"),
         );
         if !history.is_empty() {
+            let adapted = Estimate::new(
+                changed(&untrained, &model) as f64,
+                "parameters that learning changed",
+                "count",
+                1,
+                "model",
+            );
+            outcome.metric("adapted", adapted);
             report_history(&history, images.as_ref(), labelled, &mut outcome)?;
         }
         report_weights(&model, &mut outcome)?;
@@ -158,6 +166,12 @@ impl Kind for Network {
         }
         Ok(outcome)
     }
+}
+
+/// How many parameters differ between two states of a model.
+fn changed(before: &Model, after: &Model) -> usize {
+    let (before, after) = (before.arrays(), after.arrays());
+    before.iter().zip(&after).map(|(a, b)| a.values.iter().zip(&b.values).filter(|(x, y)| x != y).count()).sum()
 }
 
 fn train(
