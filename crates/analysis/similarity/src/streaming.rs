@@ -191,6 +191,9 @@ impl Moments {
     /// definite.
     pub fn canonical_correlations(&self, shrinkage: f64) -> Result<Array1<f64>> {
         const WHAT: &str = "canonical correlation";
+        if !(0.0..=1.0).contains(&shrinkage) {
+            return Err(Error::Parameter { what: "shrinkage", found: shrinkage, allowed: "0 to 1" });
+        }
         self.require(WHAT, 3)?;
         let of_varying =
             |varies: &[bool]| varies.iter().enumerate().filter(|(_, v)| **v).map(|(k, _)| k).collect::<Vec<usize>>();
@@ -203,9 +206,6 @@ impl Moments {
             |m: &Array2<f64>, rows: &[usize], columns: &[usize]| m.select(Axis(0), rows).select(Axis(1), columns);
         let (xx, yy, xy) = (among(&xx, &left, &left), among(&yy, &right, &right), among(&xy, &left, &right));
         let most = left.len().max(right.len());
-        if !(0.0..=1.0).contains(&shrinkage) {
-            return Err(Error::Parameter { what: "shrinkage", found: shrinkage, allowed: "0 to 1" });
-        }
         if shrinkage == 0.0 && self.stimuli() <= most + 1 {
             return Err(Error::TooManyUnits { what: WHAT, conditions: self.stimuli(), rank: most });
         }

@@ -303,7 +303,7 @@ mod tests {
             [diagonal, right]
         };
         let (double, single) = (run(Kinetics::Double), run(Kinetics::Single));
-        // After 200 ms, some three time constants: 1 of 8,000 roundings of 3e-8 each that all go the same way would be 2.4e-4.
+        // After 200 ms. Roundings of 3e-8 in 8,000 steps add up to some 3e-6 by chance; a factor rounded once would be off by up to 2.4e-4.
         for (a, b) in double.as_flattened().iter().zip(single.as_flattened()) {
             assert!((a - b).abs() <= 1e-5 * a.abs(), "{a} {b}");
         }

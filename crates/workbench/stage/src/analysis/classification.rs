@@ -49,10 +49,9 @@ impl Kind for Classification {
             if named.is_empty() {
                 continue;
             }
-            accuracy[k] = right(&named);
+            accuracy[k] = right(&named) as f64 / named.len() as f64;
             let what = "share of images whose class has the largest output";
-            let count = named.iter().filter(|(label, name)| label == name).count();
-            outcome.metric(name, share(count, named.len(), what, variant, "images"));
+            outcome.metric(name, share(right(&named), named.len(), what, variant, "images"));
             if k == 1 {
                 confusion(&named, &images.class_names, &mut outcome)?;
             }
@@ -75,20 +74,22 @@ impl Kind for Classification {
                     "the disturbed images have the classes {theirs}, the others {own}"
                 )));
             }
-            let lost = accuracy[1] - right(&named(&*model, &others, &others.part(true))?);
+            let rows = others.part(true);
+            if rows.is_empty() || accuracy[1].is_nan() {
+                let message = "disturbed needs images to test on, in both data sets: set test or test_fraction";
+                return Err(StageError::Failed(message.into()));
+            }
+            let lost = accuracy[1] - right(&named(&*model, &others, &rows)?) as f64 / rows.len() as f64;
             let what = "accuracy on test images less that on disturbed ones";
-            outcome.metric(
-                "lost_when_disturbed",
-                Estimate::new(lost, what, "difference", others.part(true).len(), "images"),
-            );
+            outcome.metric("lost_when_disturbed", Estimate::new(lost, what, "difference", rows.len(), "images"));
         }
         Ok(outcome)
     }
 }
 
-/// Share of images that are named rightly.
-fn right(named: &[(usize, usize)]) -> f64 {
-    named.iter().filter(|(label, name)| label == name).count() as f64 / named.len() as f64
+/// How many images are named rightly.
+fn right(named: &[(usize, usize)]) -> usize {
+    named.iter().filter(|(label, name)| label == name).count()
 }
 
 /// The class of each image and the one that the model names; the first of equals counts.
